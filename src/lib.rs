@@ -1,1 +1,7 @@
-//! x
+//! Firewall marks and IPVS virtual services as one thing.
+
+pub mod backend;
+pub mod model;
+pub mod netlink;
+pub mod plan;
+pub mod state;

@@ -1,0 +1,151 @@
+//! The two halves of a director, and what is between a change and the kernel.
+//!
+//! A backend observes and writes; it decides nothing. It can be deleted by deleting its
+//! folder, and another one (eBPF, a director elsewhere) added without touching the
+//! planner or the transaction.
+
+pub mod nftables;
+
+use std::collections::BTreeSet;
+
+use crate::netlink::NetlinkError;
+use crate::plan::{MarkSwitch, ServiceChange};
+use crate::state::{Ledger, Marking, ServiceKey, ServiceTable};
+
+/// A ruleset's generation: the kernel counts each commit of nf_tables. A switch that
+/// names a stale one is refused whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Generation(pub u32);
+
+/// What was read, and the generation at which it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Observed<T> {
+    /// What was read.
+    pub value: T,
+    /// When.
+    pub generation: Generation,
+}
+
+/// The state of what surrounds the mark entries: table, chains, rules, maps.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Frame {
+    /// There is none.
+    #[default]
+    Absent,
+    /// It is as we make it.
+    Intact,
+    /// The rules of a chain of ours differ; each sentence says what was found. Rules can
+    /// be written again in the batch that switches the marks.
+    RulesDiffer(Vec<String>),
+    /// Something differs that cannot be changed in place (a map's type, a chain's hook,
+    /// a chain or set that is not ours); each sentence says what was found.
+    Damaged(Vec<String>),
+}
+
+/// The marking half as the kernel holds it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct MarkRuleset {
+    /// Table, chains, rules and maps.
+    pub frame: Frame,
+    /// The entries of the maps.
+    pub entries: Marking,
+    /// The commit record and the services that are ours.
+    pub ledger: Ledger,
+}
+
+/// Why the marking half could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum NetfilterError {
+    /// Somebody committed to nf_tables since the ruleset was read; nothing was changed.
+    #[error("somebody else changed the ruleset meanwhile")]
+    StaleGeneration,
+    /// The kernel refused a part of the switch; nothing was changed.
+    #[error("the kernel refused {object}: {reason}")]
+    Refused {
+        /// What was refused, in the field's words.
+        object: String,
+        /// Why, in the kernel's words.
+        reason: String,
+    },
+    /// No privilege.
+    #[error("changing nftables needs CAP_NET_ADMIN in this network namespace")]
+    Privilege,
+    /// The kernel has no nf_tables, or lacks a part of it.
+    #[error("this kernel has no nf_tables: {0}")]
+    Unsupported(String),
+    /// The switch was sent, and whether it was committed is not known: the ledger tells.
+    #[error("whether the switch was committed is not known")]
+    Unknown(#[source] NetlinkError),
+    /// Talking to the kernel failed before anything was sent.
+    #[error("cannot read the nftables ruleset")]
+    Netlink(#[from] NetlinkError),
+}
+
+/// Why the scheduling half could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum IpvsError {
+    /// The kernel refused a change; those before it in the batch are done, and none
+    /// after it was tried by us again.
+    #[error("the kernel refused to {change}: {reason}")]
+    Refused {
+        /// What was refused, in words.
+        change: String,
+        /// Why, in words.
+        reason: String,
+        /// What mends it, where that is known.
+        remedy: Option<String>,
+    },
+    /// No privilege.
+    #[error("IPVS needs CAP_NET_ADMIN in this network namespace")]
+    Privilege,
+    /// The kernel has no IPVS.
+    #[error("this kernel has no IPVS, and it could not be loaded")]
+    Unsupported,
+    /// What was read kept changing.
+    #[error("the IPVS tables keep changing while they are read")]
+    Unstable,
+    /// Talking to the kernel failed.
+    #[error("cannot talk to IPVS")]
+    Netlink(#[from] NetlinkError),
+}
+
+/// The marking half of a director. Owns one table or its chains, and nothing else.
+pub trait Netfilter {
+    /// Reads what is ours.
+    ///
+    /// # Errors
+    /// [`NetfilterError`], never [`NetfilterError::Refused`].
+    fn observe(&self) -> Result<Observed<MarkRuleset>, NetfilterError>;
+
+    /// Takes one atomic step from what was observed at `at`. On any error but
+    /// [`NetfilterError::Unknown`] nothing has changed.
+    ///
+    /// # Errors
+    /// [`NetfilterError`].
+    fn switch(&self, change: &MarkSwitch, at: Generation) -> Result<(), NetfilterError>;
+}
+
+/// The scheduling half: the virtual services that are ours.
+pub trait Ipvs {
+    /// Reads the services of `keys`, with their destinations; those that do not exist
+    /// are left out.
+    ///
+    /// # Errors
+    /// [`IpvsError`].
+    fn observe(&self, keys: &BTreeSet<ServiceKey>) -> Result<ServiceTable, IpvsError>;
+
+    /// Runs the changes in order as one batch.
+    ///
+    /// # Errors
+    /// [`IpvsError::Refused`] names the first change that failed. IPVS has no
+    /// transactions: what was done stays until the executor puts it back.
+    fn apply(&self, changes: &[ServiceChange]) -> Result<(), IpvsError>;
+}
+
+/// Both halves.
+pub struct Director<'a> {
+    /// What marks.
+    pub netfilter: &'a dyn Netfilter,
+    /// What schedules.
+    pub ipvs: &'a dyn Ipvs,
+}

@@ -1,0 +1,25 @@
+//! The vocabulary of a director: groups, VIPs, ports, marks, schedulers, real servers.
+//!
+//! Every type here holds its invariant by construction, so that what compiles a
+//! group never asks again whether a port is 0 or a netmask has holes. Nothing in
+//! this module knows of TOML, netlink or the kernel's tables.
+
+mod forwarding;
+mod group;
+mod kernel_name;
+mod listener;
+mod mark;
+mod persistence;
+mod prefix;
+mod real_server;
+mod scheduler;
+
+pub use forwarding::{Forwarding, Tunnel, TunnelChecksum};
+pub use group::{Group, GroupName, InvalidGroupName, MarkChoice, Via};
+pub use kernel_name::{InvalidKernelName, KernelName};
+pub use listener::{InvalidPorts, Listener, Listeners, PortRange, Protocol};
+pub use mark::{InvalidMark, Mark, MarkRange};
+pub use persistence::{InvalidPersistence, MAX_TIMEOUT, Mode, Persistence};
+pub use prefix::{Family, InvalidPrefix, Prefix};
+pub use real_server::{MAX_WEIGHT, RealServer};
+pub use scheduler::{InvalidScheduler, KNOWN_SCHEDULERS, Scheduler, SchedulerFlag};

@@ -1,0 +1,142 @@
+//! The changes of a plan: what a backend is asked to do, and the words for it.
+
+use std::fmt;
+
+use crate::state::{
+    Destination, DestinationKey, LedgerEntry, MarkEntry, MarkKey, Record, ServiceKey,
+    VirtualService,
+};
+
+/// A change of one virtual service or one of its destinations.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ServiceChange {
+    /// A service, without its destinations.
+    AddService(ServiceKey, VirtualService),
+    /// Another scheduler, flags, timeout, netmask or engine; destinations aside.
+    EditService {
+        /// Which service.
+        key: ServiceKey,
+        /// What it was.
+        before: VirtualService,
+        /// What it becomes.
+        after: VirtualService,
+    },
+    /// A service with all its destinations.
+    RemoveService(ServiceKey, VirtualService),
+    /// A destination.
+    AddDestination(ServiceKey, Destination),
+    /// Another weight, forwarding method or threshold.
+    EditDestination {
+        /// Of which service.
+        service: ServiceKey,
+        /// What it was.
+        before: Destination,
+        /// What it becomes; the same key.
+        after: Destination,
+    },
+    /// A destination.
+    RemoveDestination(ServiceKey, Destination),
+}
+
+impl ServiceChange {
+    /// The service that is changed.
+    pub fn service(&self) -> ServiceKey {
+        match self {
+            Self::AddService(key, _)
+            | Self::EditService { key, .. }
+            | Self::RemoveService(key, _)
+            | Self::AddDestination(key, _)
+            | Self::EditDestination { service: key, .. }
+            | Self::RemoveDestination(key, _) => *key,
+        }
+    }
+
+    /// The destination that is changed, where it is one.
+    pub fn destination(&self) -> Option<DestinationKey> {
+        match self {
+            Self::AddDestination(_, destination) | Self::RemoveDestination(_, destination) => {
+                Some(destination.key)
+            }
+            Self::EditDestination { after, .. } => Some(after.key),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for ServiceChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AddService(key, service) => write!(f, "add service {key} {service}"),
+            Self::EditService { key, after, .. } => write!(f, "change service {key} to {after}"),
+            Self::RemoveService(key, _) => write!(f, "remove service {key}"),
+            Self::AddDestination(key, destination) => {
+                write!(f, "add real server {} {destination} to {key}", destination.key)
+            }
+            Self::EditDestination { service, after, .. } => {
+                write!(f, "change real server {} of {service} to {after}", after.key)
+            }
+            Self::RemoveDestination(key, destination) => {
+                write!(f, "remove real server {} from {key}", destination.key)
+            }
+        }
+    }
+}
+
+/// A change of one mark entry; not both sides are `None`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EntryChange {
+    /// Which packets.
+    pub key: MarkKey,
+    /// What they got.
+    pub before: Option<MarkEntry>,
+    /// What they get.
+    pub after: Option<MarkEntry>,
+}
+
+/// A change of one ledger entry; not both sides are `None`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LedgerChange {
+    /// Which service.
+    pub key: ServiceKey,
+    /// What the ledger said of it.
+    pub before: Option<LedgerEntry>,
+    /// What it will say.
+    pub after: Option<LedgerEntry>,
+}
+
+/// What happens to table, chains, rules and maps in a switch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FrameChange {
+    /// Nothing.
+    #[default]
+    Keep,
+    /// They are made, before the entries.
+    Create,
+    /// The rules of our chains are written again.
+    RewriteRules,
+    /// Everything goes and is made again, all in the one batch; the entries of
+    /// [`MarkSwitch`] are then additions to nothing.
+    Rebuild,
+    /// Everything goes.
+    Remove,
+}
+
+/// The one atomic step of the marking half.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct MarkSwitch {
+    /// Table, chains, rules and maps.
+    pub frame: FrameChange,
+    /// The entries that differ.
+    pub entries: Vec<EntryChange>,
+    /// The ledger's entries that differ.
+    pub ledger: Vec<LedgerChange>,
+    /// The commit record of this switch, which replaces the one before.
+    pub record: Option<Record>,
+}
+
+impl MarkSwitch {
+    /// Whether it changes nothing; the record alone is no reason to write.
+    pub fn is_empty(&self) -> bool {
+        self.frame == FrameChange::Keep && self.entries.is_empty() && self.ledger.is_empty()
+    }
+}

@@ -1,0 +1,243 @@
+//! The ledger: a commit record inside the kernel.
+//!
+//! The batch that switches the marks also writes, into our own table, which generation
+//! it was and which virtual services belong to it. So the record is exactly as durable
+//! as the state that it speaks of, "did it commit?" has an answer after any crash, and
+//! a service on one of our marks that nobody wrote down is somebody else's.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use sha2::{Digest, Sha256};
+
+use super::{DirectorState, ServiceKey, VirtualService};
+use crate::model::{Forwarding, GroupName, Tunnel, TunnelChecksum};
+
+/// A short digest of a part of the state: the first 8 bytes of its SHA-256.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Fingerprint([u8; 8]);
+
+impl Fingerprint {
+    /// The digest of a service with its destinations.
+    pub fn of_service(key: ServiceKey, service: &VirtualService) -> Self {
+        let mut digest = Sha256::new();
+        write_service(&mut digest, key, service);
+        Self::finish(digest)
+    }
+
+    /// The digest of a whole state.
+    pub fn of_state(state: &DirectorState) -> Self {
+        let mut digest = Sha256::new();
+        for (key, entry) in &state.marking {
+            digest.update(format!("{key} {entry} {:?}\n", entry.group));
+        }
+        for (key, service) in &state.services {
+            digest.update(format!("{:?}\n", service.group));
+            write_service(&mut digest, *key, service);
+        }
+        Self::finish(digest)
+    }
+
+    fn finish(digest: Sha256) -> Self {
+        let whole = digest.finalize();
+        let mut short = [0; 8];
+        short.copy_from_slice(&whole[..8]);
+        Self(short)
+    }
+}
+
+/// Ten thousand services pass here in every apply: bytes, not text.
+fn write_service(digest: &mut Sha256, key: ServiceKey, service: &VirtualService) {
+    match key {
+        ServiceKey::Mark { mark, family } => {
+            digest.update([0, family.bits()]);
+            digest.update(mark.get().to_be_bytes());
+        }
+        ServiceKey::Address { address, protocol, port } => {
+            digest.update([1, protocol.number()]);
+            digest.update(port.to_be_bytes());
+            write_address(digest, address);
+        }
+    }
+    for name in [Some(service.scheduler), service.engine] {
+        let name = name.as_ref().map_or("", |name| name.as_str());
+        digest.update(name);
+        digest.update([0]);
+    }
+    for number in [service.flags.bits(), service.timeout, service.netmask.0] {
+        digest.update(number.to_be_bytes());
+    }
+    for destination in &service.destinations {
+        write_address(digest, destination.key.address);
+        digest.update(destination.key.port.to_be_bytes());
+        digest.update(forwarding_bytes(destination.forwarding));
+        for number in [destination.weight, destination.upper_threshold, destination.lower_threshold]
+        {
+            digest.update(number.to_be_bytes());
+        }
+    }
+}
+
+fn write_address(digest: &mut Sha256, address: std::net::IpAddr) {
+    match address {
+        std::net::IpAddr::V4(v4) => digest.update(v4.octets()),
+        std::net::IpAddr::V6(v6) => digest.update(v6.octets()),
+    }
+}
+
+fn forwarding_bytes(forwarding: Option<Forwarding>) -> [u8; 5] {
+    let checksum = |checksum: TunnelChecksum| match checksum {
+        TunnelChecksum::None => 0,
+        TunnelChecksum::Checksum => 1,
+        TunnelChecksum::Remote => 2,
+    };
+    match forwarding {
+        None => [0; 5],
+        Some(Forwarding::DirectRouting) => [1, 0, 0, 0, 0],
+        Some(Forwarding::Nat) => [2, 0, 0, 0, 0],
+        Some(Forwarding::FullNat) => [3, 0, 0, 0, 0],
+        Some(Forwarding::Tunnel(Tunnel::Ipip)) => [4, 0, 0, 0, 0],
+        Some(Forwarding::Tunnel(Tunnel::Gue { port, checksum: sum })) => {
+            let [high, low] = port.to_be_bytes();
+            [4, 1, high, low, checksum(sum)]
+        }
+        Some(Forwarding::Tunnel(Tunnel::Gre { checksum: sum })) => [4, 2, 0, 0, checksum(sum)],
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for Fingerprint {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        if text.len() != 16 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(());
+        }
+        u64::from_str_radix(text, 16).map(|number| Self(number.to_be_bytes())).map_err(|_| ())
+    }
+}
+
+/// What the ledger says of one virtual service of ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LedgerEntry {
+    /// Whose it is; `None` where the entry does not say.
+    pub group: Option<GroupName>,
+    /// What it looked like when it was written; `None` where the entry does not say.
+    pub fingerprint: Option<Fingerprint>,
+}
+
+impl LedgerEntry {
+    /// The text that the kernel keeps with the entry: `GROUP FINGERPRINT`.
+    pub fn to_comment(&self) -> String {
+        let group = self.group.as_ref().map_or("-", GroupName::as_str);
+        match self.fingerprint {
+            Some(fingerprint) => format!("{group} {fingerprint}"),
+            None => group.to_owned(),
+        }
+    }
+
+    /// Reads such a text; what cannot be read is left out.
+    pub fn from_comment(comment: &str) -> Self {
+        let mut words = comment.split(' ');
+        Self {
+            group: words.next().and_then(|word| word.parse().ok()),
+            fingerprint: words.next().and_then(|word| word.parse().ok()),
+        }
+    }
+}
+
+/// Which transaction wrote the marks: 64 random bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TransactionId(pub u64);
+
+impl fmt::Display for TransactionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+/// The commit record: who wrote the marks that are in the kernel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// The generation, counted up by each apply.
+    pub generation: u64,
+    /// The transaction.
+    pub transaction: TransactionId,
+    /// The boot in which it ran (`/proc/sys/kernel/random/boot_id`).
+    pub boot: String,
+    /// The digest of the state that it wrote.
+    pub state: Fingerprint,
+}
+
+impl Record {
+    /// The text that the kernel keeps, below the 128 bytes of an nftables comment.
+    pub fn to_comment(&self) -> String {
+        let Self { generation, transaction, boot, state } = self;
+        format!("generation {generation} tx {transaction} state {state} boot {boot}")
+    }
+
+    /// Reads such a text; `None` where it is not one.
+    pub fn from_comment(comment: &str) -> Option<Self> {
+        let words: Vec<&str> = comment.split(' ').collect();
+        let ["generation", generation, "tx", transaction, "state", state, "boot", boot] =
+            words.as_slice()
+        else {
+            return None;
+        };
+        Some(Self {
+            generation: generation.parse().ok()?,
+            transaction: TransactionId(u64::from_str_radix(transaction, 16).ok()?),
+            boot: (*boot).to_owned(),
+            state: state.parse().ok()?,
+        })
+    }
+}
+
+/// What the kernel says of us.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Ledger {
+    /// The last commit; `None` before the first, or where somebody removed it.
+    pub record: Option<Record>,
+    /// The virtual services that are ours.
+    pub services: BTreeMap<ServiceKey, LedgerEntry>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_reads_back_from_its_comment() {
+        let record = Record {
+            generation: u64::MAX,
+            transaction: TransactionId(0x0123_4567_89ab_cdef),
+            boot: "0f6d8a51-25b6-4c5f-8f0e-1df3a0a3a6d1".into(),
+            state: "00000000000000ff".parse().expect("a fingerprint"),
+        };
+        let comment = record.to_comment();
+        assert!(comment.len() < 128, "{}", comment.len());
+        assert_eq!(Record::from_comment(&comment), Some(record));
+        assert_eq!(Record::from_comment("generation 3"), None);
+    }
+
+    #[test]
+    fn an_entry_reads_back_from_its_comment() {
+        let entry =
+            LedgerEntry { group: "web".parse().ok(), fingerprint: "0123456789abcdef".parse().ok() };
+        assert_eq!(LedgerEntry::from_comment(&entry.to_comment()), entry);
+        let nothing = LedgerEntry { group: None, fingerprint: None };
+        assert_eq!(LedgerEntry::from_comment("Somebody's words"), nothing);
+    }
+}

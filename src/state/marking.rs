@@ -1,0 +1,56 @@
+//! What is marked: destination, protocol and ports of a packet, and the mark it gets.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::model::{Family, GroupName, Mark, PortRange, Prefix, Protocol};
+
+/// The packets that get a mark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MarkKey {
+    /// Their destination address.
+    pub destination: Prefix,
+    /// Their transport protocol.
+    pub protocol: Protocol,
+    /// Their destination port; [`PortRange::ANY`] also means packets without one.
+    pub ports: PortRange,
+}
+
+impl MarkKey {
+    /// The family of the destination.
+    pub fn family(&self) -> Family {
+        self.destination.family()
+    }
+}
+
+impl fmt::Display for MarkKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { destination, protocol, ports } = self;
+        if destination.family() == Family::Ipv6 {
+            write!(f, "[{destination}]:{ports}/{protocol}")
+        } else {
+            write!(f, "{destination}:{ports}/{protocol}")
+        }
+    }
+}
+
+/// The mark of a [`MarkKey`] and whose it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MarkEntry {
+    /// The mark. The kernel can be made to hold 0, which is why this may be `None`.
+    pub mark: Option<Mark>,
+    /// The group; `None` where the kernel's entry does not say.
+    pub group: Option<GroupName>,
+}
+
+impl fmt::Display for MarkEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.mark {
+            Some(mark) => write!(f, "mark {mark}"),
+            None => f.write_str("mark 0"),
+        }
+    }
+}
+
+/// All entries, in the order of their keys.
+pub type Marking = BTreeMap<MarkKey, MarkEntry>;
