@@ -1,7 +1,9 @@
 //! Firewall marks and IPVS virtual services as one thing.
 
 pub mod backend;
+pub mod compile;
 pub mod model;
 pub mod netlink;
 pub mod plan;
 pub mod state;
+pub mod transaction;

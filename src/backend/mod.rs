@@ -4,18 +4,16 @@
 //! folder, and another one (eBPF, a director elsewhere) added without touching the
 //! planner or the transaction.
 
+pub mod ipvs;
+pub mod memory;
 pub mod nftables;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::netlink::NetlinkError;
 use crate::plan::{MarkSwitch, ServiceChange};
-use crate::state::{Ledger, Marking, ServiceKey, ServiceTable};
-
-/// A ruleset's generation: the kernel counts each commit of nf_tables. A switch that
-/// names a stale one is refused whole.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Generation(pub u32);
+use crate::state::{DestinationKey, ServiceKey, ServiceTable};
+pub use crate::state::{Frame, Generation, MarkRuleset};
 
 /// What was read, and the generation at which it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,33 +22,6 @@ pub struct Observed<T> {
     pub value: T,
     /// When.
     pub generation: Generation,
-}
-
-/// The state of what surrounds the mark entries: table, chains, rules, maps.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Frame {
-    /// There is none.
-    #[default]
-    Absent,
-    /// It is as we make it.
-    Intact,
-    /// The rules of a chain of ours differ; each sentence says what was found. Rules can
-    /// be written again in the batch that switches the marks.
-    RulesDiffer(Vec<String>),
-    /// Something differs that cannot be changed in place (a map's type, a chain's hook,
-    /// a chain or set that is not ours); each sentence says what was found.
-    Damaged(Vec<String>),
-}
-
-/// The marking half as the kernel holds it.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct MarkRuleset {
-    /// Table, chains, rules and maps.
-    pub frame: Frame,
-    /// The entries of the maps.
-    pub entries: Marking,
-    /// The commit record and the services that are ours.
-    pub ledger: Ledger,
 }
 
 /// Why the marking half could not be read or written.
@@ -84,8 +55,8 @@ pub enum NetfilterError {
 /// Why the scheduling half could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum IpvsError {
-    /// The kernel refused a change; those before it in the batch are done, and none
-    /// after it was tried by us again.
+    /// The kernel refused a change. IPVS stops at nothing: others of the batch, before
+    /// it and behind it, may be done.
     #[error("the kernel refused to {change}: {reason}")]
     Refused {
         /// What was refused, in words.
@@ -94,6 +65,8 @@ pub enum IpvsError {
         reason: String,
         /// What mends it, where that is known.
         remedy: Option<String>,
+        /// Which changes of the batch were not made, by their places in it.
+        undone: Vec<usize>,
     },
     /// No privilege.
     #[error("IPVS needs CAP_NET_ADMIN in this network namespace")]
@@ -109,6 +82,18 @@ pub enum IpvsError {
     Netlink(#[from] NetlinkError),
 }
 
+/// The connections of a destination.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+pub struct Activity {
+    /// Connections that are established.
+    pub active: u32,
+    /// Connections in any other state.
+    pub inactive: u32,
+}
+
+/// The connections of each destination of each service.
+pub type ActivityTable = BTreeMap<(ServiceKey, DestinationKey), Activity>;
+
 /// The marking half of a director. Owns one table or its chains, and nothing else.
 pub trait Netfilter {
     /// Reads what is ours.
@@ -123,6 +108,10 @@ pub trait Netfilter {
     /// # Errors
     /// [`NetfilterError`].
     fn switch(&self, change: &MarkSwitch, at: Generation) -> Result<(), NetfilterError>;
+
+    /// Waits until no packet that was marked before the last switch is still on its way
+    /// to IPVS.
+    fn settle(&self);
 }
 
 /// The scheduling half: the virtual services that are ours.
@@ -133,6 +122,12 @@ pub trait Ipvs {
     /// # Errors
     /// [`IpvsError`].
     fn observe(&self, keys: &BTreeSet<ServiceKey>) -> Result<ServiceTable, IpvsError>;
+
+    /// Reads how busy the destinations of `keys` are.
+    ///
+    /// # Errors
+    /// [`IpvsError`].
+    fn activity(&self, keys: &BTreeSet<ServiceKey>) -> Result<ActivityTable, IpvsError>;
 
     /// Runs the changes in order as one batch.
     ///

@@ -11,8 +11,8 @@ use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
 
-use super::{DirectorState, ServiceKey, VirtualService};
-use crate::model::{Forwarding, GroupName, Tunnel, TunnelChecksum};
+use super::{DirectorState, Method, ServiceKey, VirtualService};
+use crate::model::{GroupName, Tunnel, TunnelChecksum};
 
 /// A short digest of a part of the state: the first 8 bytes of its SHA-256.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -71,7 +71,7 @@ fn write_service(digest: &mut Sha256, key: ServiceKey, service: &VirtualService)
     for destination in &service.destinations {
         write_address(digest, destination.key.address);
         digest.update(destination.key.port.to_be_bytes());
-        digest.update(forwarding_bytes(destination.forwarding));
+        digest.update(method_bytes(destination.method));
         for number in [destination.weight, destination.upper_threshold, destination.lower_threshold]
         {
             digest.update(number.to_be_bytes());
@@ -86,23 +86,23 @@ fn write_address(digest: &mut Sha256, address: std::net::IpAddr) {
     }
 }
 
-fn forwarding_bytes(forwarding: Option<Forwarding>) -> [u8; 5] {
+fn method_bytes(method: Method) -> [u8; 5] {
     let checksum = |checksum: TunnelChecksum| match checksum {
         TunnelChecksum::None => 0,
         TunnelChecksum::Checksum => 1,
         TunnelChecksum::Remote => 2,
     };
-    match forwarding {
-        None => [0; 5],
-        Some(Forwarding::DirectRouting) => [1, 0, 0, 0, 0],
-        Some(Forwarding::Nat) => [2, 0, 0, 0, 0],
-        Some(Forwarding::FullNat) => [3, 0, 0, 0, 0],
-        Some(Forwarding::Tunnel(Tunnel::Ipip)) => [4, 0, 0, 0, 0],
-        Some(Forwarding::Tunnel(Tunnel::Gue { port, checksum: sum })) => {
+    match method {
+        Method::DirectRouting => [1, 0, 0, 0, 0],
+        Method::Nat => [2, 0, 0, 0, 0],
+        Method::LocalNode => [3, 0, 0, 0, 0],
+        Method::Other(number) => [4, number, 0, 0, 0],
+        Method::Tunnel(Tunnel::Ipip) => [5, 0, 0, 0, 0],
+        Method::Tunnel(Tunnel::Gue { port, checksum: sum }) => {
             let [high, low] = port.to_be_bytes();
-            [4, 1, high, low, checksum(sum)]
+            [5, 1, high, low, checksum(sum)]
         }
-        Some(Forwarding::Tunnel(Tunnel::Gre { checksum: sum })) => [4, 2, 0, 0, checksum(sum)],
+        Method::Tunnel(Tunnel::Gre { checksum: sum }) => [5, 2, 0, 0, checksum(sum)],
     }
 }
 

@@ -6,13 +6,15 @@
 
 mod ledger;
 mod marking;
+mod observation;
 mod service;
 
 pub use ledger::{Fingerprint, Ledger, LedgerEntry, Record, TransactionId};
 pub use marking::{MarkEntry, MarkKey, Marking};
+pub use observation::{Frame, Generation, MarkRuleset, Observation};
 pub use service::{
-    Destination, DestinationKey, Netmask, ServiceFlags, ServiceKey, ServiceTable, VirtualService,
-    forwarding_code,
+    Destination, DestinationKey, Method, Netmask, ServiceFlags, ServiceKey, ServiceTable,
+    VirtualService,
 };
 
 /// Everything of a director that is ours.
@@ -30,9 +32,10 @@ impl DirectorState {
         self.marking.is_empty() && self.services.is_empty()
     }
 
-    /// What the kernel's ledger says of this state: an entry for each virtual service.
+    /// What the kernel's ledger says of this state: an entry for each virtual service
+    /// that is ours.
     pub fn ledger_entries(&self) -> impl Iterator<Item = (ServiceKey, LedgerEntry)> + '_ {
-        self.services.iter().map(|(key, service)| {
+        self.services.iter().filter(|(_, service)| service.recorded).map(|(key, service)| {
             let entry = LedgerEntry {
                 group: service.group.clone(),
                 fingerprint: Some(Fingerprint::of_service(*key, service)),

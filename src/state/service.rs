@@ -7,6 +7,7 @@ use std::net::IpAddr;
 
 use crate::model::{
     Family, Forwarding, GroupName, KernelName, Mark, Protocol, SchedulerFlag, Tunnel,
+    TunnelChecksum,
 };
 
 /// What a virtual service listens to; its identity in the kernel.
@@ -149,13 +150,62 @@ impl fmt::Display for DestinationKey {
     }
 }
 
+/// How a destination's packets reach it, as the kernel keeps it
+/// (`IP_VS_CONN_F_FWD_MASK`, `linux/ip_vs.h`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Method {
+    /// `IP_VS_CONN_F_DROUTE`.
+    DirectRouting,
+    /// `IP_VS_CONN_F_MASQ`.
+    Nat,
+    /// `IP_VS_CONN_F_TUNNEL`.
+    Tunnel(Tunnel),
+    /// `IP_VS_CONN_F_LOCALNODE`: the kernel puts this in place of any other method when
+    /// the address is one of the director's own (`__ip_vs_update_dest`).
+    LocalNode,
+    /// A number that mainline does not define as a method to set.
+    Other(u8),
+}
+
+impl From<Forwarding> for Method {
+    fn from(forwarding: Forwarding) -> Self {
+        match forwarding {
+            Forwarding::DirectRouting => Self::DirectRouting,
+            // To IPVS the two are one; what replaces the client's address is netfilter.
+            Forwarding::Nat | Forwarding::FullNat => Self::Nat,
+            Forwarding::Tunnel(tunnel) => Self::Tunnel(tunnel),
+        }
+    }
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sum = |checksum: &TunnelChecksum| match checksum {
+            TunnelChecksum::None => "",
+            TunnelChecksum::Checksum => " csum",
+            TunnelChecksum::Remote => " remcsum",
+        };
+        match self {
+            Self::DirectRouting => f.write_str("dr"),
+            Self::Nat => f.write_str("nat"),
+            Self::Tunnel(Tunnel::Ipip) => f.write_str("tun"),
+            Self::Tunnel(Tunnel::Gue { port, checksum }) => {
+                write!(f, "tun gue port {port}{}", sum(checksum))
+            }
+            Self::Tunnel(Tunnel::Gre { checksum }) => write!(f, "tun gre{}", sum(checksum)),
+            Self::LocalNode => f.write_str("local"),
+            Self::Other(number) => write!(f, "method {number}"),
+        }
+    }
+}
+
 /// A real server as one service's destination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Destination {
     /// Its identity.
     pub key: DestinationKey,
-    /// How packets reach it; `None` for a method that mainline does not define.
-    pub forwarding: Option<Forwarding>,
+    /// How packets reach it.
+    pub method: Method,
     /// Its weight.
     pub weight: u32,
     /// No new connections above this many; 0 is no bound.
@@ -164,16 +214,19 @@ pub struct Destination {
     pub lower_threshold: u32,
 }
 
+impl Destination {
+    /// Whether the kernel holds this destination when it shows `observed`: all is the
+    /// same, but for the method of an address that is the director's own.
+    pub fn is_held_as(&self, observed: &Self) -> bool {
+        let method =
+            if observed.method == Method::LocalNode { observed.method } else { self.method };
+        Self { method, ..*self } == *observed
+    }
+}
+
 impl fmt::Display for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} weight {}", forwarding_code(self.forwarding), self.weight)?;
-        if let Some(Forwarding::Tunnel(tunnel)) = self.forwarding {
-            match tunnel {
-                Tunnel::Ipip => {}
-                Tunnel::Gue { port, checksum } => write!(f, " gue port {port} {checksum:?}")?,
-                Tunnel::Gre { checksum } => write!(f, " gre {checksum:?}")?,
-            }
-        }
+        write!(f, "{} weight {}", self.method, self.weight)?;
         if self.upper_threshold != 0 || self.lower_threshold != 0 {
             write!(f, " thresholds {}..{}", self.lower_threshold, self.upper_threshold)?;
         }
@@ -181,16 +234,14 @@ impl fmt::Display for Destination {
     }
 }
 
-/// The word for a forwarding method in a listing.
-pub fn forwarding_code(forwarding: Option<Forwarding>) -> &'static str {
-    forwarding.map_or("unknown", Forwarding::as_str)
-}
-
 /// A virtual service with its destinations.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VirtualService {
     /// Whose it is; `None` where nothing says so.
     pub group: Option<GroupName>,
+    /// Whether the ledger names it: it is ours. A service that somebody else made on
+    /// one of our marks is not recorded.
+    pub recorded: bool,
     /// The scheduler.
     pub scheduler: KernelName,
     /// Its flags.
@@ -226,6 +277,7 @@ impl VirtualService {
     pub fn without_destinations(&self) -> Self {
         Self {
             group: self.group.clone(),
+            recorded: self.recorded,
             scheduler: self.scheduler,
             flags: self.flags,
             timeout: self.timeout,

@@ -1,0 +1,280 @@
+//! IPVS by generic netlink.
+//!
+//! IPVS has no transactions and no events, and a dump of all services misses some while
+//! somebody else edits. So services are asked for one by one, which is atomic, and many
+//! such questions travel in one send.
+
+mod attribute;
+mod convert;
+mod message;
+mod words;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use netlink_packet_core::ParseableParametrized;
+use netlink_packet_generic::ctrl::nlas::GenlCtrlAttrs;
+use netlink_packet_generic::ctrl::{GenlCtrl, GenlCtrlCmd};
+use netlink_packet_generic::{GenlFamily, GenlHeader};
+use rustix::io::Errno;
+
+use self::convert::DestinationReading;
+use self::message::{Command, IpvsMessage, put};
+use super::{Activity, ActivityTable, Ipvs, IpvsError};
+use crate::netlink::{ACK, Bus, DUMP, NetlinkError, Socket};
+use crate::plan::ServiceChange;
+use crate::state::{ServiceKey, ServiceTable};
+
+/// `GENL_ID_CTRL`, `linux/genetlink.h`.
+const CONTROLLER: u16 = 0x10;
+
+/// Changes travel in sends of about this many bytes, which fits the default send buffer.
+const SEND: usize = 96 * 1024;
+
+/// So many services are asked for in one send: each answer costs a page of the receive
+/// buffer, whose default is 208 KiB.
+const QUESTIONS: usize = 40;
+
+/// A dump of destinations occupies its socket; so many sockets keep the kernel busy.
+const SOCKETS: usize = 8;
+
+/// From so many destinations on, a dump comes in several pieces, between which it can
+/// change; it is then read until two readings agree.
+const PIECES: usize = 32;
+
+/// The kernel's IPVS, in the network namespace of the calling thread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct KernelIpvs;
+
+impl KernelIpvs {
+    /// The IPVS of this network namespace. Nothing is opened yet.
+    pub fn new() -> Self {
+        Self
+    }
+}
+
+impl Ipvs for KernelIpvs {
+    fn observe(&self, keys: &BTreeSet<ServiceKey>) -> Result<ServiceTable, IpvsError> {
+        if keys.is_empty() {
+            return Ok(ServiceTable::new());
+        }
+        let mut connection = Connection::open()?;
+        let mut services = connection.services(keys)?;
+        let present: Vec<_> = services.keys().copied().collect();
+        connection.destinations(&present, |key, readings| {
+            if let Some(service) = services.get_mut(&key) {
+                service.destinations = readings.iter().map(|reading| reading.destination).collect();
+            }
+        })?;
+        Ok(services)
+    }
+
+    fn activity(&self, keys: &BTreeSet<ServiceKey>) -> Result<ActivityTable, IpvsError> {
+        let keys: Vec<_> = keys.iter().copied().collect();
+        let mut table = ActivityTable::new();
+        if keys.is_empty() {
+            return Ok(table);
+        }
+        Connection::open()?.destinations(&keys, |key, readings| {
+            for DestinationReading { destination, active, inactive } in readings {
+                let activity = Activity { active: *active, inactive: *inactive };
+                table.insert((key, destination.key), activity);
+            }
+        })?;
+        Ok(table)
+    }
+
+    fn apply(&self, changes: &[ServiceChange]) -> Result<(), IpvsError> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let mut connection = Connection::open()?;
+        let mut batch = Vec::with_capacity(SEND + 512);
+        let mut sent = BTreeMap::new();
+        for (at, change) in changes.iter().enumerate() {
+            let sequence = connection.socket.next_sequence();
+            sent.insert(sequence, at);
+            let last = at + 1 == changes.len();
+            // Errors always come; one acknowledgement tells that the batch was read.
+            let flags = if last { ACK } else { 0 };
+            put(&mut batch, connection.family, flags, sequence, convert::request(change));
+            if last || batch.len() >= SEND {
+                connection.send_changes(&batch, changes, &sent, at + 1)?;
+                batch.clear();
+                sent.clear();
+            }
+        }
+        Ok(())
+    }
+}
+
+struct Connection {
+    socket: Socket,
+    family: u16,
+}
+
+impl Connection {
+    fn open() -> Result<Self, IpvsError> {
+        let mut socket = Socket::open(Bus::Generic)?;
+        let family = resolve(&mut socket)?;
+        Ok(Self { socket, family })
+    }
+
+    /// Sends those of `changes` whose sequence numbers are in `sent`; the ones from
+    /// `next` on have not been sent yet.
+    fn send_changes(
+        &mut self,
+        batch: &[u8],
+        changes: &[ServiceChange],
+        sent: &BTreeMap<u32, usize>,
+        next: usize,
+    ) -> Result<(), IpvsError> {
+        let refusals = self.socket.transact(batch, |_| Ok(()))?;
+        let mut undone = Vec::new();
+        for refusal in &refusals {
+            let at = sent.get(&refusal.sequence).copied();
+            tracing::debug!(%refusal, ?at, "refused");
+            undone.extend(at);
+        }
+        let Some(refusal) = refusals.first() else { return Ok(()) };
+        let change = undone.first().and_then(|&at| changes.get(at));
+        undone.extend(next..changes.len());
+        Err(words::refused(refusal.errno, change, undone))
+    }
+
+    /// The services of `keys` that exist, without their destinations.
+    fn services(&mut self, keys: &BTreeSet<ServiceKey>) -> Result<ServiceTable, IpvsError> {
+        let mut services = ServiceTable::new();
+        let keys: Vec<_> = keys.iter().copied().collect();
+        for questions in keys.chunks(QUESTIONS) {
+            let mut batch = Vec::new();
+            for &key in questions {
+                let sequence = self.socket.next_sequence();
+                let query = convert::query(Command::GetService, key);
+                put(&mut batch, self.family, 0, sequence, query);
+            }
+            let refusals = self.socket.transact(&batch, |message| {
+                let (key, service) = convert::read_service(message.payload)?;
+                services.insert(key, service);
+                Ok(())
+            })?;
+            // ESRCH: there is no such service.
+            if let Some(refusal) = refusals.iter().find(|refusal| refusal.errno != Errno::SRCH) {
+                return Err(words::unanswered(refusal.errno));
+            }
+        }
+        Ok(services)
+    }
+
+    /// The destinations of each service of `keys`, sorted, to `each`.
+    fn destinations(
+        &mut self,
+        keys: &[ServiceKey],
+        mut each: impl FnMut(ServiceKey, &[DestinationReading]),
+    ) -> Result<(), IpvsError> {
+        let mut sockets = Vec::new();
+        for _ in 0..SOCKETS.min(keys.len()) {
+            sockets.push(Socket::open(Bus::Generic)?);
+        }
+        for batch in keys.chunks(SOCKETS) {
+            let mut asked = Vec::with_capacity(SOCKETS);
+            for (socket, &key) in sockets.iter_mut().zip(batch) {
+                asked.push(self.ask_destinations(socket, key)?);
+            }
+            for ((socket, &key), sequence) in sockets.iter_mut().zip(batch).zip(asked) {
+                let mut readings = read_destinations(socket, sequence, key)?;
+                if readings.as_ref().is_none_or(|readings| readings.len() >= PIECES) {
+                    readings = Some(self.agreeing_destinations(socket, key, readings)?);
+                }
+                each(key, &readings.unwrap_or_default());
+            }
+        }
+        Ok(())
+    }
+
+    fn ask_destinations(&self, socket: &mut Socket, key: ServiceKey) -> Result<u32, IpvsError> {
+        let sequence = socket.next_sequence();
+        let mut request = Vec::new();
+        let query = convert::query(Command::GetDestination, key);
+        put(&mut request, self.family, DUMP, sequence, query);
+        socket.send(&request)?;
+        Ok(sequence)
+    }
+
+    /// Reads until two readings in a row agree on the destinations.
+    fn agreeing_destinations(
+        &self,
+        socket: &mut Socket,
+        key: ServiceKey,
+        mut last: Option<Vec<DestinationReading>>,
+    ) -> Result<Vec<DestinationReading>, IpvsError> {
+        let state = |readings: &[DestinationReading]| -> Vec<_> {
+            readings.iter().map(|reading| reading.destination).collect()
+        };
+        for _ in 0..20 {
+            let sequence = self.ask_destinations(socket, key)?;
+            let next = read_destinations(socket, sequence, key)?;
+            if let (Some(last), Some(next)) = (&last, &next)
+                && state(last) == state(next)
+            {
+                return Ok(next.clone());
+            }
+            last = next;
+        }
+        Err(IpvsError::Unstable)
+    }
+}
+
+/// Reads one dump of destinations, sorted; `None` when it is inconsistent in itself.
+fn read_destinations(
+    socket: &mut Socket,
+    sequence: u32,
+    key: ServiceKey,
+) -> Result<Option<Vec<DestinationReading>>, IpvsError> {
+    let mut readings = Vec::new();
+    let answer = socket.dump_replies(sequence, &mut |message| {
+        readings.push(convert::read_destination(message.payload, key.family())?);
+        Ok(())
+    });
+    match answer {
+        Ok(()) => {}
+        Err(NetlinkError::Interrupted) => return Ok(None),
+        Err(error) => return Err(words::failed(error)),
+    }
+    let identity = |reading: &DestinationReading| reading.destination.key;
+    readings.sort_unstable_by_key(identity);
+    let twice = readings.windows(2).any(|pair| identity(&pair[0]) == identity(&pair[1]));
+    Ok((!twice).then_some(readings))
+}
+
+/// The number that the kernel gave the family IPVS. Asking for it loads the module
+/// (`request_module("net-pf-16-proto-16-family-IPVS")`, `net/netlink/genetlink.c`).
+fn resolve(socket: &mut Socket) -> Result<u16, IpvsError> {
+    let sequence = socket.next_sequence();
+    let mut request = Vec::new();
+    let question = GenlCtrl {
+        cmd: GenlCtrlCmd::GetFamily,
+        nlas: vec![GenlCtrlAttrs::FamilyName(IpvsMessage::family_name().to_owned())],
+    };
+    put(&mut request, CONTROLLER, 0, sequence, question);
+    let mut family = None;
+    let refusals = socket.transact(&request, |message| {
+        let malformed =
+            |error: netlink_packet_core::DecodeError| NetlinkError::Malformed(error.to_string());
+        let (&[cmd, version, ..], Some(attributes)) = (message.payload, message.payload.get(4..))
+        else {
+            return Err(NetlinkError::Malformed("the generic header is missing".to_owned()));
+        };
+        let answer = GenlCtrl::parse_with_param(attributes, GenlHeader { cmd, version })
+            .map_err(malformed)?;
+        family = answer.nlas.iter().find_map(|attribute| match attribute {
+            GenlCtrlAttrs::FamilyId(id) => Some(*id),
+            _ => None,
+        });
+        Ok(())
+    })?;
+    match refusals.first() {
+        Some(refusal) if refusal.errno == Errno::NOENT => Err(IpvsError::Unsupported),
+        Some(refusal) => Err(words::unanswered(refusal.errno)),
+        None => family.ok_or(IpvsError::Unsupported),
+    }
+}

@@ -1,0 +1,263 @@
+//! A director in memory, with the kernel's semantics as far as a transaction can tell:
+//! nf_tables commits all or nothing and counts generations; IPVS runs a batch change by
+//! change and stops at nothing. It can fail or fall silent at the k-th call, which is
+//! how the transaction's way back is tested. It never stands in for the kernel ring.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use super::{
+    Activity, ActivityTable, Frame, Generation, Ipvs, IpvsError, MarkRuleset, Netfilter,
+    NetfilterError, Observed,
+};
+use crate::netlink::NetlinkError;
+use crate::plan::{FrameChange, MarkSwitch, ServiceChange};
+use crate::state::{Destination, ServiceKey, ServiceTable};
+
+/// What goes wrong, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The k-th change (counted over both halves, from 0) is refused.
+    RefuseChange(usize),
+    /// Every change from the k-th on is refused: not even the way back works.
+    RefuseFrom(usize),
+    /// The switch is committed, and its answer is lost.
+    LoseAnswer,
+    /// Somebody commits to the ruleset just before each of the next k switches.
+    Meddle(u32),
+}
+
+/// Both halves of a director in memory.
+#[derive(Debug, Default)]
+pub struct MemoryDirector {
+    kernel: RefCell<Kernel>,
+}
+
+#[derive(Debug, Default)]
+struct Kernel {
+    ruleset: MarkRuleset,
+    generation: u32,
+    services: ServiceTable,
+    fault: Option<Fault>,
+    changes: usize,
+    writes: usize,
+}
+
+impl Kernel {
+    /// Counts a change; whether it is refused.
+    fn refuses(&mut self) -> bool {
+        let at = self.changes;
+        self.changes += 1;
+        match self.fault {
+            Some(Fault::RefuseChange(k)) => at == k,
+            Some(Fault::RefuseFrom(k)) => at >= k,
+            _ => false,
+        }
+    }
+}
+
+impl MemoryDirector {
+    /// A director that marks and schedules nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets what goes wrong from now on; changes are counted anew.
+    pub fn set_fault(&self, fault: Option<Fault>) {
+        let mut kernel = self.kernel.borrow_mut();
+        kernel.fault = fault;
+        kernel.changes = 0;
+    }
+
+    /// How many changes were asked for since the fault was set.
+    pub fn changes(&self) -> usize {
+        self.kernel.borrow().changes
+    }
+
+    /// How many calls wrote anything, ever.
+    pub fn writes(&self) -> usize {
+        self.kernel.borrow().writes
+    }
+
+    /// Edits the services as somebody else would.
+    pub fn meddle_with_services(&self, edit: impl FnOnce(&mut ServiceTable)) {
+        edit(&mut self.kernel.borrow_mut().services);
+    }
+
+    /// Edits the ruleset as somebody else would.
+    pub fn meddle_with_ruleset(&self, edit: impl FnOnce(&mut MarkRuleset)) {
+        let mut kernel = self.kernel.borrow_mut();
+        edit(&mut kernel.ruleset);
+        kernel.generation += 1;
+    }
+
+    /// All services, whosever they are.
+    pub fn services(&self) -> ServiceTable {
+        self.kernel.borrow().services.clone()
+    }
+}
+
+impl Netfilter for MemoryDirector {
+    fn observe(&self) -> Result<Observed<MarkRuleset>, NetfilterError> {
+        let kernel = self.kernel.borrow();
+        let generation = Generation(kernel.generation);
+        Ok(Observed { value: kernel.ruleset.clone(), generation })
+    }
+
+    fn switch(&self, change: &MarkSwitch, at: Generation) -> Result<(), NetfilterError> {
+        let mut kernel = self.kernel.borrow_mut();
+        kernel.writes += 1;
+        if let Some(Fault::Meddle(times)) = kernel.fault
+            && times > 0
+        {
+            kernel.fault = Some(Fault::Meddle(times - 1));
+            kernel.generation += 1;
+        }
+        if Generation(kernel.generation) != at {
+            return Err(NetfilterError::StaleGeneration);
+        }
+        if kernel.refuses() {
+            let reason = "the memory director was told to".to_owned();
+            return Err(NetfilterError::Refused { object: "the switch".to_owned(), reason });
+        }
+        kernel.ruleset = switched(&kernel.ruleset, change)?;
+        kernel.generation += 1;
+        if kernel.fault == Some(Fault::LoseAnswer) {
+            return Err(NetfilterError::Unknown(NetlinkError::Overrun));
+        }
+        Ok(())
+    }
+
+    fn settle(&self) {}
+}
+
+/// The ruleset after a switch, as in nf_tables, what is added must not exist and what
+/// is removed must.
+fn switched(from: &MarkRuleset, change: &MarkSwitch) -> Result<MarkRuleset, NetfilterError> {
+    let refused = |object: String, reason: &str| NetfilterError::Refused {
+        object,
+        reason: reason.to_owned(),
+    };
+    let mut to = from.clone();
+    match change.frame {
+        FrameChange::Remove => return Ok(MarkRuleset::default()),
+        FrameChange::Create if from.frame != Frame::Absent => {
+            return Err(refused("the table".to_owned(), "it exists"));
+        }
+        FrameChange::Keep if from.frame == Frame::Absent => {
+            return Err(refused("the table".to_owned(), "it does not exist"));
+        }
+        FrameChange::Create | FrameChange::Rebuild => {
+            to = MarkRuleset { frame: Frame::Intact, ..MarkRuleset::default() };
+        }
+        FrameChange::RewriteRules => to.frame = Frame::Intact,
+        FrameChange::Keep => {}
+    }
+    for entry in &change.entries {
+        if entry.before.is_some() && to.entries.remove(&entry.key).is_none() {
+            return Err(refused(entry.key.to_string(), "it does not exist"));
+        }
+    }
+    for entry in &change.entries {
+        if let Some(after) = &entry.after
+            && to.entries.insert(entry.key, after.clone()).is_some()
+        {
+            return Err(refused(entry.key.to_string(), "it exists"));
+        }
+    }
+    for entry in &change.ledger {
+        match &entry.after {
+            Some(after) => to.ledger.services.insert(entry.key, after.clone()),
+            None => to.ledger.services.remove(&entry.key),
+        };
+    }
+    if let Some(record) = &change.record {
+        to.ledger.record = Some(record.clone());
+    }
+    Ok(to)
+}
+
+impl Ipvs for MemoryDirector {
+    fn observe(&self, keys: &BTreeSet<ServiceKey>) -> Result<ServiceTable, IpvsError> {
+        let kernel = self.kernel.borrow();
+        let mut services = kernel.services.clone();
+        services.retain(|key, service| {
+            service.recorded = false;
+            service.group = None;
+            keys.contains(key)
+        });
+        Ok(services)
+    }
+
+    fn activity(&self, keys: &BTreeSet<ServiceKey>) -> Result<ActivityTable, IpvsError> {
+        let services = Ipvs::observe(self, keys)?;
+        let idle = |(key, service): (ServiceKey, crate::state::VirtualService)| {
+            let idle =
+                move |destination: Destination| ((key, destination.key), Activity::default());
+            service.destinations.into_iter().map(idle)
+        };
+        Ok(services.into_iter().flat_map(idle).collect())
+    }
+
+    fn apply(&self, changes: &[ServiceChange]) -> Result<(), IpvsError> {
+        let mut kernel = self.kernel.borrow_mut();
+        kernel.writes += usize::from(!changes.is_empty());
+        let mut undone = Vec::new();
+        for (at, change) in changes.iter().enumerate() {
+            if kernel.refuses() || change_service(&mut kernel.services, change).is_none() {
+                undone.push(at);
+            }
+        }
+        let Some(&first) = undone.first() else { return Ok(()) };
+        Err(IpvsError::Refused {
+            change: changes[first].to_string(),
+            reason: "the memory director was told to, or it makes no sense".to_owned(),
+            remedy: None,
+            undone,
+        })
+    }
+}
+
+/// Makes one change; `None` where IPVS would refuse it.
+fn change_service(services: &mut ServiceTable, change: &ServiceChange) -> Option<()> {
+    use std::collections::btree_map::Entry;
+    match change {
+        ServiceChange::AddService(key, service) => match services.entry(*key) {
+            Entry::Occupied(_) => None,
+            Entry::Vacant(place) => {
+                place.insert(service.without_destinations());
+                Some(())
+            }
+        },
+        ServiceChange::EditService { key, after, .. } => {
+            let service = services.get_mut(key)?;
+            let destinations = std::mem::take(&mut service.destinations);
+            *service = after.without_destinations();
+            service.destinations = destinations;
+            Some(())
+        }
+        ServiceChange::RemoveService(key, _) => services.remove(key).map(drop),
+        ServiceChange::AddDestination(key, destination) => {
+            let destinations = &mut services.get_mut(key)?.destinations;
+            match destinations.binary_search_by_key(&destination.key, |held| held.key) {
+                Ok(_) => None,
+                Err(place) => {
+                    destinations.insert(place, *destination);
+                    Some(())
+                }
+            }
+        }
+        ServiceChange::EditDestination { service, after, .. } => {
+            let destinations = &mut services.get_mut(service)?.destinations;
+            let held = destinations.iter_mut().find(|held| held.key == after.key)?;
+            *held = *after;
+            Some(())
+        }
+        ServiceChange::RemoveDestination(key, destination) => {
+            let destinations = &mut services.get_mut(key)?.destinations;
+            let place = destinations.iter().position(|held| held.key == destination.key)?;
+            destinations.remove(place);
+            Some(())
+        }
+    }
+}

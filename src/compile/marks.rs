@@ -1,0 +1,138 @@
+//! Which mark belongs to whom: fixed by the user, remembered, or chosen by name.
+//!
+//! Affinity is keyed on the mark, so a group that changes its mark loses its clients'
+//! servers. A mark therefore depends on the group's name and on nothing that changes
+//! around it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::str::FromStr;
+
+use sha2::{Digest, Sha256};
+
+use super::CompileError;
+use crate::model::{Group, GroupName, Listener, Mark, MarkChoice, MarkRange};
+
+/// Who holds a mark: a group, or one listener of a group (PPC).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MarkHolder {
+    /// The group.
+    pub group: GroupName,
+    /// The listener; `None` where the whole group shares the mark.
+    pub listener: Option<Listener>,
+}
+
+impl fmt::Display for MarkHolder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.listener {
+            None => write!(f, "{}", self.group),
+            Some(listener) => write!(f, "{} {listener}", self.group),
+        }
+    }
+}
+
+impl FromStr for MarkHolder {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (group, listener) = match text.split_once(' ') {
+            None => (text, None),
+            Some((group, listener)) => (group, Some(listener.parse().map_err(|_| ())?)),
+        };
+        Ok(Self { group: group.parse().map_err(|_| ())?, listener })
+    }
+}
+
+/// The marks of a config, or those that an earlier one had.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct MarkBook(pub BTreeMap<MarkHolder, Mark>);
+
+impl MarkBook {
+    /// The marks of one group, each with the listeners that get it.
+    pub fn of_group<'a>(
+        &'a self,
+        group: &'a Group,
+    ) -> impl Iterator<Item = (Mark, Vec<Listener>)> + 'a {
+        holders(group).filter_map(|holder| {
+            let mark = *self.0.get(&holder)?;
+            let listeners = match holder.listener {
+                Some(listener) => vec![listener],
+                None => group.listeners.iter().collect(),
+            };
+            Some((mark, listeners))
+        })
+    }
+}
+
+/// Everyone in `group` who holds a mark.
+fn holders(group: &Group) -> Box<dyn Iterator<Item = MarkHolder> + '_> {
+    let holder = |listener| MarkHolder { group: group.name.clone(), listener };
+    if group.is_per_listener() {
+        Box::new(group.listeners.iter().map(move |listener| holder(Some(listener))))
+    } else {
+        Box::new(std::iter::once(holder(None)))
+    }
+}
+
+fn fixed(group: &Group, holder: &MarkHolder) -> Option<Mark> {
+    match &group.marks {
+        MarkChoice::Automatic => None,
+        MarkChoice::Fixed(mark) => Some(*mark),
+        MarkChoice::PerListener(marks) => marks.get(holder.listener.as_ref()?).copied(),
+    }
+}
+
+pub(super) fn assign(
+    groups: &[Group],
+    range: MarkRange,
+    history: &MarkBook,
+) -> Result<MarkBook, CompileError> {
+    let mut book = MarkBook::default();
+    let mut taken = BTreeSet::new();
+    let mut open = BTreeSet::new();
+    for group in groups {
+        for holder in holders(group) {
+            if let Some(mark) = fixed(group, &holder) {
+                taken.insert(mark);
+                book.0.insert(holder, mark);
+            } else {
+                open.insert(holder);
+            }
+        }
+    }
+    // A remembered mark outside the range is given up: the user moved the range, most
+    // likely because somebody else uses the old one.
+    open.retain(|holder| match history.0.get(holder) {
+        Some(&mark) if range.contains(mark) && taken.insert(mark) => {
+            book.0.insert(holder.clone(), mark);
+            false
+        }
+        _ => true,
+    });
+    // In the order of names, so that the order in the config does not matter.
+    for holder in open {
+        let mark = choose(&holder, range, &taken)?;
+        taken.insert(mark);
+        book.0.insert(holder, mark);
+    }
+    Ok(book)
+}
+
+/// The first free mark of a sequence that only the holder's name decides.
+fn choose(
+    holder: &MarkHolder,
+    range: MarkRange,
+    taken: &BTreeSet<Mark>,
+) -> Result<Mark, CompileError> {
+    let digest = Sha256::digest(format!("fwmarkctl mark {holder}"));
+    let word = |at: usize| digest[at..at + 8].iter().fold(0, |n, &byte| n << 8 | u64::from(byte));
+    // Double hashing: two names that collide once part at the next step. A walk by ones
+    // follows, which visits every mark, so that a full range is found to be full.
+    let (start, step) = (word(0) % range.size(), word(8) % range.size());
+    let hashed = (0..32).map(|attempt| range.at(start + attempt * step));
+    let walked = (0..range.size()).map(|offset| range.at(start + offset));
+    hashed
+        .chain(walked)
+        .find(|mark| !taken.contains(mark))
+        .ok_or(CompileError::MarksExhausted { range })
+}

@@ -1,0 +1,194 @@
+//! A plan in words: one line for each thing that changes, for people and for JSON.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::{FrameChange, Plan, ServiceChange};
+use crate::model::GroupName;
+
+/// When a change happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// Before the marks switch.
+    Stage,
+    /// With the marks.
+    Switch,
+    /// After the marks switched.
+    Retire,
+}
+
+/// What kind of change it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// It did not exist.
+    Add,
+    /// It becomes something else.
+    Change,
+    /// It goes.
+    Remove,
+}
+
+/// What is changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Object {
+    /// Which packets get which mark.
+    MarkRule,
+    /// A virtual service.
+    Service,
+    /// A real server of a service.
+    RealServer,
+}
+
+/// One change, as `plan` shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ChangeLine {
+    /// When.
+    pub phase: Phase,
+    /// What kind.
+    pub action: Action,
+    /// Of what.
+    pub object: Object,
+    /// Whose; `None` where nothing says so.
+    pub group: Option<GroupName>,
+    /// Which: `172.18.100.7:80/tcp`, `fwmark 10 ipv4`, `fwmark 10 ipv4 172.18.100.11`.
+    pub key: String,
+    /// What it was.
+    pub before: Option<String>,
+    /// What it becomes.
+    pub after: Option<String>,
+}
+
+/// How many changes there are of each kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Summary {
+    /// New things.
+    pub add: usize,
+    /// Things that become something else.
+    pub change: usize,
+    /// Things that go.
+    pub remove: usize,
+}
+
+impl Plan {
+    /// The lines of the plan, in the order in which they are carried out.
+    pub fn lines(&self) -> Vec<ChangeLine> {
+        let mut lines: Vec<_> =
+            self.stage.iter().map(|change| self.service_line(Phase::Stage, change)).collect();
+        lines.extend(self.frame_lines());
+        lines.extend(self.entry_lines());
+        lines.extend(self.ledger_lines());
+        lines.extend(self.retire.iter().map(|change| self.service_line(Phase::Retire, change)));
+        lines
+    }
+
+    /// How many lines there are of each kind.
+    pub fn summary(&self) -> Summary {
+        let mut summary = Summary::default();
+        for line in self.lines() {
+            match line.action {
+                Action::Add => summary.add += 1,
+                Action::Change => summary.change += 1,
+                Action::Remove => summary.remove += 1,
+            }
+        }
+        summary
+    }
+
+    fn service_line(&self, phase: Phase, change: &ServiceChange) -> ChangeLine {
+        let service = change.service();
+        let (action, before, after) = match change {
+            ServiceChange::AddService(_, after) => (Action::Add, None, Some(after.to_string())),
+            ServiceChange::EditService { before, after, .. } => {
+                (Action::Change, Some(before.to_string()), Some(after.to_string()))
+            }
+            ServiceChange::RemoveService(_, before) => {
+                (Action::Remove, Some(before.to_string()), None)
+            }
+            ServiceChange::AddDestination(_, after) => (Action::Add, None, Some(after.to_string())),
+            ServiceChange::EditDestination { before, after, .. } => {
+                (Action::Change, Some(before.to_string()), Some(after.to_string()))
+            }
+            ServiceChange::RemoveDestination(_, before) => {
+                (Action::Remove, Some(before.to_string()), None)
+            }
+        };
+        let (object, key) = match change.destination() {
+            None => (Object::Service, service.to_string()),
+            Some(destination) => (Object::RealServer, format!("{service} {destination}")),
+        };
+        let group = self.groups.get(&service).cloned();
+        ChangeLine { phase, action, object, group, key, before, after }
+    }
+
+    /// What was found damaged. That a table is made or goes says its entries.
+    fn frame_lines(&self) -> impl Iterator<Item = ChangeLine> + '_ {
+        let repaired =
+            matches!(self.switch.frame, FrameChange::RewriteRules | FrameChange::Rebuild);
+        self.damage.iter().filter(move |_| repaired).map(|found| ChangeLine {
+            phase: Phase::Switch,
+            action: Action::Change,
+            object: Object::MarkRule,
+            group: None,
+            key: "table inet fwmarkctl".to_owned(),
+            before: Some(found.clone()),
+            after: Some("as fwmarkctl makes it".to_owned()),
+        })
+    }
+
+    fn entry_lines(&self) -> impl Iterator<Item = ChangeLine> + '_ {
+        self.switch.entries.iter().map(|change| {
+            let group = |entry: &Option<crate::state::MarkEntry>| {
+                entry.as_ref().and_then(|entry| entry.group.clone())
+            };
+            let renamed = change.before.is_some()
+                && change.after.is_some()
+                && group(&change.before) != group(&change.after);
+            let show = |entry: &crate::state::MarkEntry| match &entry.group {
+                Some(group) if renamed => format!("{entry} ({group})"),
+                None if renamed => format!("{entry} (no group)"),
+                _ => entry.to_string(),
+            };
+            ChangeLine {
+                phase: Phase::Switch,
+                action: action(change.before.is_some(), change.after.is_some()),
+                object: Object::MarkRule,
+                group: group(&change.after).or_else(|| group(&change.before)),
+                key: change.key.to_string(),
+                before: change.before.as_ref().map(show),
+                after: change.after.as_ref().map(show),
+            }
+        })
+    }
+
+    /// The ledger follows the services; a line of its own has only what changes in it
+    /// while its service stays as it is.
+    fn ledger_lines(&self) -> impl Iterator<Item = ChangeLine> + '_ {
+        let changed: BTreeSet<_> =
+            self.stage.iter().chain(&self.retire).map(ServiceChange::service).collect();
+        let alone = self.switch.ledger.iter().filter(move |change| !changed.contains(&change.key));
+        alone.map(|change| ChangeLine {
+            phase: Phase::Switch,
+            action: action(change.before.is_some(), change.after.is_some()),
+            object: Object::Service,
+            group: self.groups.get(&change.key).cloned(),
+            key: change.key.to_string(),
+            before: change
+                .before
+                .as_ref()
+                .map(|entry| format!("recorded as {}", entry.to_comment())),
+            after: change.after.as_ref().map(|entry| format!("recorded as {}", entry.to_comment())),
+        })
+    }
+}
+
+fn action(before: bool, after: bool) -> Action {
+    match (before, after) {
+        (false, _) => Action::Add,
+        (true, true) => Action::Change,
+        (true, false) => Action::Remove,
+    }
+}

@@ -1,0 +1,85 @@
+//! What the kernel was seen to hold.
+
+use std::collections::BTreeSet;
+
+use super::{DirectorState, Ledger, Marking, ServiceKey, ServiceTable};
+
+/// A ruleset's generation: the kernel counts each commit of nf_tables. A switch that
+/// names a stale one is refused whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Generation(pub u32);
+
+/// The state of what surrounds the mark entries: table, chains, rules, maps.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Frame {
+    /// There is none.
+    #[default]
+    Absent,
+    /// It is as we make it.
+    Intact,
+    /// The rules of a chain of ours differ; each sentence says what was found. Rules can
+    /// be written again in the batch that switches the marks.
+    RulesDiffer(Vec<String>),
+    /// Something differs that cannot be changed in place (a map's type, a chain's hook,
+    /// a chain or set that is not ours); each sentence says what was found.
+    Damaged(Vec<String>),
+}
+
+/// The marking half as the kernel holds it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct MarkRuleset {
+    /// Table, chains, rules and maps.
+    pub frame: Frame,
+    /// The entries of the maps.
+    pub entries: Marking,
+    /// The commit record and the services that are ours.
+    pub ledger: Ledger,
+}
+
+/// Both halves of a director as they were read.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Observation {
+    /// The marking half.
+    pub ruleset: MarkRuleset,
+    /// The generation at which it was read.
+    pub generation: Generation,
+    /// The services that the ledger names, and those in the way of what is desired
+    /// (not recorded).
+    pub services: ServiceTable,
+}
+
+impl Observation {
+    /// What the kernel would show of `state` after a faultless apply.
+    pub fn of(state: &DirectorState) -> Self {
+        let frame = if state.is_empty() { Frame::Absent } else { Frame::Intact };
+        let services = state.ledger_entries().collect();
+        let ledger = Ledger { record: None, services };
+        Self {
+            ruleset: MarkRuleset { frame, entries: state.marking.clone(), ledger },
+            generation: Generation::default(),
+            services: state.services.clone(),
+        }
+    }
+
+    /// Joins what the two halves say: a service is recorded when the ledger names it, or
+    /// `staged` does (services of a transaction that is under way), and takes its
+    /// group's name from the ledger.
+    pub fn join(
+        ruleset: MarkRuleset,
+        generation: Generation,
+        mut services: ServiceTable,
+        staged: &BTreeSet<ServiceKey>,
+    ) -> Self {
+        for (key, service) in &mut services {
+            let entry = ruleset.ledger.services.get(key);
+            service.recorded = entry.is_some() || staged.contains(key);
+            service.group = entry.and_then(|entry| entry.group.clone());
+        }
+        Self { ruleset, generation, services }
+    }
+
+    /// The observed state, as something to return to.
+    pub fn state(&self) -> DirectorState {
+        DirectorState { marking: self.ruleset.entries.clone(), services: self.services.clone() }
+    }
+}

@@ -1,0 +1,61 @@
+//! How a transaction ends when it does not succeed: a value that says what the kernel
+//! holds now.
+
+use crate::backend::{IpvsError, NetfilterError};
+use crate::plan::{ChangeLine, Conflict};
+
+/// Why a step failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Cause {
+    /// The marking half.
+    #[error(transparent)]
+    Netfilter(#[from] NetfilterError),
+    /// The scheduling half.
+    #[error(transparent)]
+    Ipvs(#[from] IpvsError),
+    /// Somebody else changed the ruleset again and again.
+    #[error("somebody else keeps changing the nftables ruleset")]
+    Contended,
+    /// What was read back is not what was written.
+    #[error("the kernel does not hold what was written to it")]
+    Differs(Vec<ChangeLine>),
+}
+
+/// How a transaction failed, and what that means for the kernel.
+#[derive(Debug, thiserror::Error)]
+pub enum TransactionError {
+    /// The kernel could not be read; nothing was tried.
+    #[error(transparent)]
+    Unread(Cause),
+    /// Somebody else's services are in the way; nothing was tried.
+    #[error("{} not ours on marks of this configuration", count(.0.len()))]
+    Conflict(Vec<Conflict>),
+    /// A step failed; the kernel holds what it held before.
+    #[error("{cause}; the state from before stands")]
+    Restored {
+        /// What failed.
+        cause: Cause,
+    },
+    /// A step failed, and the way back failed too.
+    #[error(transparent)]
+    Incomplete(Box<Incomplete>),
+}
+
+/// What is left of a transaction that could neither be finished nor undone.
+#[derive(Debug, thiserror::Error)]
+#[error("{cause}, and the way back failed too: {failure}")]
+pub struct Incomplete {
+    /// What failed first.
+    pub cause: Cause,
+    /// What failed on the way back.
+    pub failure: Cause,
+    /// What still differs from the state before; empty when not even that could be read.
+    pub remaining: Vec<ChangeLine>,
+}
+
+fn count(services: usize) -> String {
+    match services {
+        1 => "a virtual service exists that is".to_owned(),
+        n => format!("{n} virtual services exist that are"),
+    }
+}

@@ -1,0 +1,191 @@
+//! Faults on the memory director: whatever is refused, lost or meddled with, the end is
+//! the state before or the state after, never a mix; and when neither can be reached,
+//! the outcome says so.
+
+mod states;
+
+use fwmarkctl::backend::memory::{Fault, MemoryDirector};
+use fwmarkctl::backend::{Director, Ipvs, Netfilter};
+use fwmarkctl::plan::Plan;
+use fwmarkctl::state::{DirectorState, Observation, ServiceTable, TransactionId};
+use fwmarkctl::transaction::{Identity, Outcome, Silent, Transaction, TransactionError, observe};
+use proptest::prelude::*;
+
+fn run(
+    memory: &MemoryDirector,
+    desired: &DirectorState,
+    adopt: bool,
+) -> Result<Outcome, TransactionError> {
+    let director = Director { netfilter: memory, ipvs: memory };
+    let identity =
+        Identity { transaction: TransactionId(memory.writes() as u64), boot: "b".into() };
+    Transaction::new(&director, identity, &mut Silent).run(desired, adopt)
+}
+
+/// What the director holds of ours, compared with `wanted`: nothing is left to do.
+fn holds(memory: &MemoryDirector, wanted: &DirectorState) -> bool {
+    let director = Director { netfilter: memory, ipvs: memory };
+    let seen = observe(&director, wanted, &Default::default()).expect("memory can be read");
+    Plan::between(&seen, wanted).is_empty() && memory.services().len() == wanted.services.len()
+}
+
+fn director_in(state: &DirectorState) -> MemoryDirector {
+    let memory = MemoryDirector::new();
+    let outcome = run(&memory, state, false).expect("nothing is wrong yet");
+    assert!(matches!(outcome, Outcome::Applied(_)) || state.is_empty());
+    assert!(holds(&memory, state));
+    memory
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_state_is_in_sync_with_itself(a in states::state()) {
+        prop_assert!(Plan::between(&Observation::of(&a), &a).is_empty());
+    }
+
+    #[test]
+    fn a_second_apply_writes_nothing(a in states::state()) {
+        let memory = director_in(&a);
+        let writes = memory.writes();
+        let in_sync = matches!(run(&memory, &a, false), Ok(Outcome::InSync { .. }));
+        prop_assert!(in_sync);
+        prop_assert_eq!(memory.writes(), writes);
+    }
+
+    #[test]
+    fn any_state_leads_to_any_other(a in states::state(), b in states::state()) {
+        let memory = director_in(&a);
+        prop_assert!(run(&memory, &b, false).is_ok());
+        prop_assert!(holds(&memory, &b));
+        prop_assert!(run(&memory, &DirectorState::default(), false).is_ok());
+        prop_assert!(memory.services().is_empty());
+        prop_assert_eq!(Netfilter::observe(&memory).unwrap().value, Default::default());
+    }
+
+    #[test]
+    fn whichever_change_is_refused_the_state_before_returns(
+        a in states::state(),
+        b in states::state(),
+    ) {
+        let memory = director_in(&a);
+        memory.set_fault(None);
+        prop_assert!(run(&memory, &b, false).is_ok());
+        let changes = memory.changes();
+        for k in 0..changes {
+            let memory = director_in(&a);
+            memory.set_fault(Some(Fault::RefuseChange(k)));
+            let restored =
+                matches!(run(&memory, &b, false), Err(TransactionError::Restored { .. }));
+            prop_assert!(restored, "change {} of {}", k, changes);
+            prop_assert!(holds(&memory, &a), "change {} of {}", k, changes);
+        }
+    }
+
+    #[test]
+    fn when_the_way_back_is_barred_too_the_outcome_says_what_remains(
+        a in states::state(),
+        b in states::state(),
+        k in 0_usize..20,
+    ) {
+        let memory = director_in(&a);
+        memory.set_fault(Some(Fault::RefuseFrom(k)));
+        match run(&memory, &b, false) {
+            Ok(_) => prop_assert!(holds(&memory, &b)),
+            Err(TransactionError::Restored { .. }) => prop_assert!(holds(&memory, &a)),
+            Err(TransactionError::Incomplete(incomplete)) => {
+                prop_assert!(!incomplete.remaining.is_empty());
+                memory.set_fault(None);
+            }
+            Err(other) => prop_assert!(false, "{other}"),
+        }
+    }
+
+    #[test]
+    fn a_lost_answer_is_asked_of_the_ledger(a in states::state(), b in states::state()) {
+        let memory = director_in(&a);
+        memory.set_fault(Some(Fault::LoseAnswer));
+        prop_assert!(run(&memory, &b, false).is_ok());
+        prop_assert!(holds(&memory, &b));
+    }
+
+    #[test]
+    fn another_editor_makes_us_plan_again_or_give_up(
+        a in states::state(),
+        b in states::state(),
+        times in 1_u32..12,
+    ) {
+        let memory = director_in(&a);
+        memory.set_fault(Some(Fault::Meddle(times)));
+        match run(&memory, &b, false) {
+            Ok(_) => prop_assert!(holds(&memory, &b)),
+            Err(TransactionError::Restored { .. }) => prop_assert!(holds(&memory, &a)),
+            Err(other) => prop_assert!(false, "{other}"),
+        }
+    }
+
+    #[test]
+    fn drift_of_services_is_repaired(a in states::state(), b in states::state()) {
+        let memory = director_in(&a);
+        // Somebody removes every other service, and replaces the destinations of the
+        // rest by what another config would have.
+        memory.meddle_with_services(|services| {
+            let mut keep = false;
+            services.retain(|_, _| { keep = !keep; keep });
+            for (service, other) in services.values_mut().zip(b.services.values()) {
+                service.destinations.clone_from(&other.destinations);
+            }
+        });
+        prop_assert!(run(&memory, &a, false).is_ok());
+        prop_assert!(holds(&memory, &a));
+    }
+
+    #[test]
+    fn foreign_services_are_refused_then_adopted_or_put_back(a in states::state()) {
+        prop_assume!(!a.services.is_empty());
+        let memory = MemoryDirector::new();
+        let foreign: ServiceTable = a.services.iter().take(1).map(|(key, service)| {
+            let mut service = service.without_destinations();
+            service.recorded = false;
+            service.group = None;
+            service.timeout += 1;
+            (*key, service)
+        }).collect();
+        memory.meddle_with_services(|services| services.extend(foreign.clone()));
+        let conflict =
+            matches!(run(&memory, &a, false), Err(TransactionError::Conflict(found)) if found.len() == 1);
+        prop_assert!(conflict);
+        prop_assert_eq!(memory.services(), foreign.clone());
+        prop_assert_eq!(memory.writes(), 0);
+
+        memory.set_fault(Some(Fault::RefuseChange(a.services.len())));
+        if let Err(error) = run(&memory, &a, true) {
+            let restored = matches!(error, TransactionError::Restored { .. });
+            prop_assert!(restored);
+            prop_assert_eq!(memory.services(), foreign);
+        }
+        memory.set_fault(None);
+        prop_assert!(run(&memory, &a, true).is_ok());
+        prop_assert!(holds(&memory, &a));
+    }
+}
+
+#[test]
+fn foreign_services_elsewhere_are_never_touched() {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let pair = (states::state(), states::state());
+    for _ in 0..100 {
+        use proptest::strategy::ValueTree;
+        let (a, b) = pair.new_tree(&mut runner).expect("a pair").current();
+        let memory = MemoryDirector::new();
+        let foreign = states::foreign_services();
+        memory.meddle_with_services(|services| services.extend(foreign.clone()));
+        for state in [&a, &b, &DirectorState::default()] {
+            let outcome = run(&memory, state, false).expect("no conflict");
+            drop(outcome);
+            let keys = foreign.keys().copied().collect();
+            assert_eq!(Ipvs::observe(&memory, &keys).expect("readable"), foreign);
+        }
+    }
+}

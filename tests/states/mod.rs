@@ -1,0 +1,138 @@
+//! Random director states: few keys, so that two states share some and differ in others.
+
+#![allow(dead_code, reason = "each test program uses the strategies that it needs")]
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use fwmarkctl::model::{Family, Forwarding, GroupName, Mark, PortRange, Prefix, Protocol, Tunnel};
+use fwmarkctl::state::{
+    Destination, DestinationKey, DirectorState, MarkEntry, MarkKey, Marking, Netmask, ServiceFlags,
+    ServiceKey, ServiceTable, VirtualService,
+};
+use proptest::collection::{btree_map, vec};
+use proptest::prelude::*;
+
+fn family() -> impl Strategy<Value = Family> {
+    prop_oneof![Just(Family::Ipv4), Just(Family::Ipv6)]
+}
+
+fn mark() -> impl Strategy<Value = Mark> {
+    prop_oneof![1_u32..6, Just(u32::MAX)].prop_map(|mark| Mark::new(mark).expect("not 0"))
+}
+
+fn group() -> impl Strategy<Value = GroupName> {
+    prop_oneof!["web", "mail", "a-b_c"].prop_map(|name| name.parse().expect("a name"))
+}
+
+fn address(family: Family, host: u8) -> IpAddr {
+    match family {
+        Family::Ipv4 => Ipv4Addr::new(192, 0, 2, host).into(),
+        Family::Ipv6 => Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, host.into()).into(),
+    }
+}
+
+/// What is marked: no two of these overlap, as in a config.
+pub fn mark_key() -> impl Strategy<Value = MarkKey> {
+    let protocol = prop_oneof![Just(Protocol::Tcp), Just(Protocol::Udp), Just(Protocol::Sctp)];
+    (family(), protocol, 0_u8..4, 0_u8..8).prop_map(|(family, protocol, kind, n)| {
+        let host = |n| Prefix::host(address(family, n));
+        let port = |port| PortRange::single(port).expect("a port");
+        let (destination, ports) = match kind {
+            0 => (host(1 + n), port(80)),
+            1 => (host(20 + n), PortRange::ANY),
+            2 => (host(40 + n), PortRange::new(8000, 8100).expect("a range")),
+            _ => {
+                let length = if family == Family::Ipv4 { 30 } else { 126 };
+                let network = address(family, 128 + n * 4);
+                (Prefix::new(network, length).expect("a prefix"), port(443))
+            }
+        };
+        MarkKey { destination, protocol, ports }
+    })
+}
+
+/// The mark entries of a state.
+pub fn marking(most: usize) -> impl Strategy<Value = Marking> {
+    let entry = (mark(), group())
+        .prop_map(|(mark, group)| MarkEntry { mark: Some(mark), group: Some(group) });
+    btree_map(mark_key(), entry, 0..most)
+}
+
+fn destination(family: Family) -> impl Strategy<Value = Destination> {
+    let forwarding = prop_oneof![
+        Just(Forwarding::DirectRouting),
+        Just(Forwarding::Nat),
+        Just(Forwarding::Tunnel(Tunnel::Ipip)),
+    ];
+    let weight = prop_oneof![Just(0_u32), 1_u32..4, Just(65_535)];
+    (1_u8..5, forwarding, weight, 0_u32..3).prop_map(
+        move |(host, forwarding, weight, threshold)| Destination {
+            key: DestinationKey { address: address(family, 100 + host), port: 0 },
+            method: forwarding.into(),
+            weight,
+            upper_threshold: threshold * 2,
+            lower_threshold: threshold,
+        },
+    )
+}
+
+fn service(family: Family) -> impl Strategy<Value = VirtualService> {
+    let scheduler = prop_oneof!["rr", "wrr", "wlc", "mh"];
+    let timeout = prop_oneof![Just(0_u32), Just(60), Just(300)];
+    let destinations = vec(destination(family), 0..5);
+    (group(), scheduler, timeout, destinations).prop_map(
+        move |(group, scheduler, timeout, destinations)| {
+            let flags =
+                if timeout > 0 { ServiceFlags::PERSISTENT } else { ServiceFlags::default() };
+            let sorted: BTreeMap<_, _> = destinations
+                .into_iter()
+                .map(|destination| (destination.key, destination))
+                .collect();
+            VirtualService {
+                group: Some(group),
+                recorded: true,
+                scheduler: scheduler.parse().expect("a name"),
+                flags,
+                timeout,
+                netmask: Netmask::host(family),
+                engine: None,
+                destinations: sorted.into_values().collect(),
+            }
+        },
+    )
+}
+
+/// A service with its key.
+pub fn keyed_service() -> impl Strategy<Value = (ServiceKey, VirtualService)> {
+    (mark(), family()).prop_flat_map(|(mark, family)| {
+        service(family).prop_map(move |service| (ServiceKey::Mark { mark, family }, service))
+    })
+}
+
+/// A whole state.
+pub fn state() -> impl Strategy<Value = DirectorState> {
+    let services = vec(keyed_service(), 0..5).prop_map(|pairs| pairs.into_iter().collect());
+    (marking(8), services).prop_map(|(marking, services)| DirectorState { marking, services })
+}
+
+/// Services of somebody else, on a mark and an address that no state of ours has.
+pub fn foreign_services() -> ServiceTable {
+    let service = |family| VirtualService {
+        group: None,
+        recorded: false,
+        scheduler: "wlc".parse().expect("a name"),
+        flags: ServiceFlags::default(),
+        timeout: 0,
+        netmask: Netmask::host(family),
+        engine: None,
+        destinations: Vec::new(),
+    };
+    let mark = ServiceKey::Mark { mark: Mark::new(99).expect("not 0"), family: Family::Ipv4 };
+    let plain = ServiceKey::Address {
+        address: address(Family::Ipv6, 1),
+        protocol: Protocol::Tcp,
+        port: 80,
+    };
+    [(mark, service(Family::Ipv4)), (plain, service(Family::Ipv6))].into()
+}
