@@ -7,7 +7,7 @@
 //! for its length, its sequence number and its sender.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use mnl::NlMessages;
@@ -341,6 +341,12 @@ impl Socket {
             }
             return Ok(Some(length));
         }
+    }
+}
+
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
     }
 }
 

@@ -1,0 +1,284 @@
+//! Elements of the maps and of the ledger: keys and values to bytes and back.
+
+use std::borrow::Cow;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use nftnl::nftnl_sys::libc;
+
+use super::frame::{Set, text};
+use crate::model::{Family, Mark, PortRange, Prefix, Protocol};
+use crate::state::{LedgerEntry, MarkEntry, MarkKey, ServiceKey};
+
+/// A key: its parts one after another, each padded to 4 bytes. At most an IPv6 address,
+/// a protocol and a port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Key {
+    bytes: [u8; 24],
+    length: usize,
+}
+
+impl Key {
+    /// The key as the kernel sent it; `None` where it is too long to be one of ours.
+    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
+        let mut key = Self::default();
+        key.bytes.get_mut(..bytes.len())?.copy_from_slice(bytes);
+        key.length = bytes.len();
+        Some(key)
+    }
+
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+
+    fn push(&mut self, part: &[u8]) {
+        self.bytes[self.length..self.length + part.len()].copy_from_slice(part);
+        self.length += part.len().next_multiple_of(4);
+    }
+
+    fn push_address(&mut self, address: IpAddr) {
+        match address {
+            IpAddr::V4(v4) => self.push(&v4.octets()),
+            IpAddr::V6(v6) => self.push(&v6.octets()),
+        }
+    }
+
+    /// Address, protocol and port, the last 0 where the key has none.
+    fn split(&self, set: Set) -> Option<(IpAddr, u8, u16)> {
+        let bytes = self.as_bytes();
+        if bytes.len() != set.key_length() as usize {
+            return None;
+        }
+        let (address, rest) = match set.family()? {
+            Family::Ipv4 => {
+                let (address, rest) = bytes.split_first_chunk::<4>()?;
+                (Ipv4Addr::from(*address).into(), rest)
+            }
+            Family::Ipv6 => {
+                let (address, rest) = bytes.split_first_chunk::<16>()?;
+                (Ipv6Addr::from(*address).into(), rest)
+            }
+        };
+        let port = rest.get(4..6).map_or(0, |port| u16::from_be_bytes([port[0], port[1]]));
+        Some((address, *rest.first()?, port))
+    }
+}
+
+/// An element as the kernel keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Element<'a> {
+    /// The key, or the lowest key of an interval.
+    pub(super) key: Key,
+    /// The highest value of each part, in an interval map.
+    pub(super) key_end: Option<Key>,
+    /// The value, in a map.
+    pub(super) mark: Option<u32>,
+    /// The comment.
+    pub(super) comment: Option<Cow<'a, str>>,
+}
+
+impl<'a> Element<'a> {
+    /// The element of a mark entry; without an entry, what names it for removal.
+    pub(super) fn of_mark(key: &MarkKey, entry: Option<&'a MarkEntry>) -> Self {
+        let set = Set::of(key);
+        let bound = |address: IpAddr, port: u16| {
+            let mut bytes = Key::default();
+            bytes.push_address(address);
+            bytes.push(&[key.protocol.number()]);
+            if !matches!(set, Set::Host(_)) {
+                bytes.push(&port.to_be_bytes());
+            }
+            bytes
+        };
+        let interval = matches!(set, Set::Range(_));
+        Self {
+            key: bound(key.destination.address(), key.ports.first()),
+            key_end: interval.then(|| bound(key.destination.last(), key.ports.last())),
+            mark: entry.map(|entry| entry.mark.map_or(0, Mark::get)),
+            comment: entry
+                .and_then(|entry| entry.group.as_ref())
+                .map(|group| Cow::Borrowed(group.as_str())),
+        }
+    }
+
+    /// The element of a ledger entry, or what names it for removal. `None` for a service
+    /// without a mark, for which the ledger has no place.
+    pub(super) fn of_service(key: ServiceKey, entry: Option<&LedgerEntry>) -> Option<Self> {
+        let ServiceKey::Mark { mark, family } = key else { return None };
+        let mut bytes = Key::default();
+        bytes.push(&mark.get().to_ne_bytes());
+        bytes.push(&[family_number(family)]);
+        let comment = entry.map(|entry| Cow::Owned(entry.to_comment()));
+        Some(Self { key: bytes, comment, ..Self::default() })
+    }
+
+    /// The mark entry that this element of `set` is, or what it is instead.
+    pub(super) fn to_mark(&self, set: Set) -> Result<(MarkKey, MarkEntry), String> {
+        let odd = || format!("an entry with a key of {} bytes", self.key.as_bytes().len());
+        let (first, number, first_port) = self.key.split(set).ok_or_else(odd)?;
+        let end = self.key_end.unwrap_or(self.key);
+        let (last, last_number, last_port) = end.split(set).ok_or_else(odd)?;
+        if number != last_number {
+            return Err(format!("{first} with the protocols {number} to {last_number}"));
+        }
+        let protocol = Protocol::from_number(number).ok_or_else(|| {
+            format!("{first} with protocol {number}, which IPVS does not schedule")
+        })?;
+        let destination = prefix_between(first, last)
+            .ok_or_else(|| format!("{first}-{last}, which is not a prefix"))?;
+        let ports = match (set, first_port, last_port) {
+            (Set::Host(_), ..) | (_, 0, u16::MAX) => PortRange::ANY,
+            _ => PortRange::new(first_port, last_port)
+                .map_err(|error| format!("{destination} with ports that do not exist: {error}"))?,
+        };
+        let mark = self.mark.ok_or_else(|| format!("{destination} without a mark"))?;
+        let group = self.comment.as_deref().and_then(|comment| comment.parse().ok());
+        let key = MarkKey { destination, protocol, ports };
+        Ok((key, MarkEntry { mark: Mark::new(mark), group }))
+    }
+
+    /// The ledger entry that this element is, or what it is instead.
+    pub(super) fn to_service(&self) -> Result<(ServiceKey, LedgerEntry), String> {
+        let bytes = self.key.as_bytes();
+        let [a, b, c, d, number, ..] = *bytes else {
+            return Err(format!("an entry with a key of {} bytes", bytes.len()));
+        };
+        let mark = Mark::new(u32::from_ne_bytes([a, b, c, d])).ok_or("a service of mark 0")?;
+        let family = Family::BOTH
+            .into_iter()
+            .find(|family| family_number(*family) == number)
+            .ok_or_else(|| format!("a service of mark {mark} and the family {number}"))?;
+        let comment = self.comment.as_deref().unwrap_or_default();
+        Ok((ServiceKey::Mark { mark, family }, LedgerEntry::from_comment(comment)))
+    }
+
+    /// This element of `set` in words.
+    pub(super) fn describe(&self, set: Set) -> String {
+        let words = if set == Set::Services {
+            self.to_service().map(|(key, _)| format!("the ledger's entry of {key}"))
+        } else {
+            // What is removed is named by its key alone.
+            let named = Self { mark: self.mark.or(Some(0)), ..self.clone() };
+            named.to_mark(set).map(|(key, entry)| match self.mark {
+                Some(_) => format!("{key} → {entry}"),
+                None => key.to_string(),
+            })
+        };
+        words.unwrap_or_else(|what| format!("{what} in {}", text(set.name())))
+    }
+}
+
+/// `NFPROTO_IPV4` and `NFPROTO_IPV6`.
+fn family_number(family: Family) -> u8 {
+    let number = match family {
+        Family::Ipv4 => libc::NFPROTO_IPV4,
+        Family::Ipv6 => libc::NFPROTO_IPV6,
+    };
+    u8::try_from(number).unwrap_or_default()
+}
+
+/// The prefix that holds just the addresses from `first` to `last`.
+fn prefix_between(first: IpAddr, last: IpAddr) -> Option<Prefix> {
+    let (differing, bits) = match (first, last) {
+        (IpAddr::V4(first), IpAddr::V4(last)) => {
+            (u128::from(first.to_bits() ^ last.to_bits()), Family::Ipv4.bits())
+        }
+        (IpAddr::V6(first), IpAddr::V6(last)) => {
+            (first.to_bits() ^ last.to_bits(), Family::Ipv6.bits())
+        }
+        _ => return None,
+    };
+    let host_bits = u8::try_from(128 - differing.leading_zeros()).ok()?;
+    let prefix = Prefix::new(first, bits.checked_sub(host_bits)?).ok()?;
+    (prefix.last() == last).then_some(prefix)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(destination: &str, protocol: Protocol, ports: PortRange) -> MarkKey {
+        MarkKey { destination: destination.parse().expect(destination), protocol, ports }
+    }
+
+    fn ports(first: u16, last: u16) -> PortRange {
+        PortRange::new(first, last).expect("a range")
+    }
+
+    fn entry() -> MarkEntry {
+        MarkEntry { mark: Mark::new(10), group: "web".parse().ok() }
+    }
+
+    #[test]
+    fn keys_have_the_bytes_that_nft_writes() {
+        let exact = Element::of_mark(&key("192.0.2.1", Protocol::Tcp, ports(80, 80)), None);
+        assert_eq!(exact.key.as_bytes(), [192, 0, 2, 1, 6, 0, 0, 0, 0, 80, 0, 0]);
+        assert_eq!(exact.key_end, None);
+        let host = Element::of_mark(&key("192.0.2.1", Protocol::Udp, PortRange::ANY), None);
+        assert_eq!(host.key.as_bytes(), [192, 0, 2, 1, 17, 0, 0, 0]);
+        let range = Element::of_mark(&key("192.0.2.0/28", Protocol::Tcp, ports(8000, 8100)), None);
+        assert_eq!(range.key.as_bytes(), [192, 0, 2, 0, 6, 0, 0, 0, 0x1f, 0x40, 0, 0]);
+        let end = range.key_end.expect("an interval");
+        assert_eq!(end.as_bytes(), [192, 0, 2, 15, 6, 0, 0, 0, 0x1f, 0xa4, 0, 0]);
+    }
+
+    #[test]
+    fn keys_of_every_kind_read_back() {
+        for (destination, ports) in [
+            ("192.0.2.1", ports(80, 80)),
+            ("192.0.2.1", PortRange::ANY),
+            ("192.0.2.1", ports(80, 81)),
+            ("128.0.0.0/1", ports(1, 65535)),
+            ("192.0.2.0/24", PortRange::ANY),
+            ("2001:db8::1", ports(443, 443)),
+            ("2001:db8::1", PortRange::ANY),
+            ("8000::/1", ports(53, 53)),
+        ] {
+            let key = key(destination, Protocol::Sctp, ports);
+            let entry = entry();
+            let element = Element::of_mark(&key, Some(&entry));
+            assert_eq!(element.to_mark(Set::of(&key)), Ok((key, entry)));
+        }
+    }
+
+    #[test]
+    fn intervals_that_are_no_prefix_are_told_apart() {
+        let between = |first: &str, last: &str| {
+            prefix_between(first.parse().expect(first), last.parse().expect(last))
+        };
+        assert_eq!(between("10.0.0.0", "10.0.0.3").map(|prefix| prefix.length()), Some(30));
+        assert_eq!(between("10.0.0.0", "10.0.0.2"), None);
+        assert_eq!(between("10.0.0.1", "10.0.0.2"), None);
+        assert_eq!(between("10.0.0.3", "10.0.0.0"), None);
+        assert_eq!(between("0.0.0.0", "255.255.255.255"), None);
+    }
+
+    #[test]
+    fn odd_elements_are_words_not_panics() {
+        for length in 0..=24 {
+            let key = Key::read(&vec![0xff; length]).expect("it fits");
+            let element = Element { key, mark: Some(1), ..Element::default() };
+            for set in Set::all() {
+                assert!(!element.describe(set).is_empty());
+            }
+        }
+        assert_eq!(Key::read(&[0; 25]), None);
+        let zero = Element {
+            mark: Some(0),
+            ..Element::of_mark(&key("192.0.2.1", Protocol::Tcp, PortRange::ANY), None)
+        };
+        let (_, entry) = zero.to_mark(Set::Host(Family::Ipv4)).expect("an entry");
+        assert_eq!(entry.mark, None);
+    }
+
+    #[test]
+    fn words_name_the_entry() {
+        let key = key("172.18.100.7", Protocol::Tcp, ports(80, 80));
+        let entry = entry();
+        let set = Set::of(&key);
+        assert_eq!(
+            Element::of_mark(&key, Some(&entry)).describe(set),
+            "172.18.100.7:80/tcp → mark 10"
+        );
+        assert_eq!(Element::of_mark(&key, None).describe(set), "172.18.100.7:80/tcp");
+    }
+}

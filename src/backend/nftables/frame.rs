@@ -1,0 +1,241 @@
+//! What surrounds the mark entries: table, chains, rules, maps. This is the one
+//! definition: `encode` writes it, `inspect` compares the kernel's tables with it.
+//!
+//! ```text
+//! table inet fwmarkctl {
+//!   map exact4 { type ipv4_addr . inet_proto . inet_service : mark }     one address, one port
+//!   map host4  { type ipv4_addr . inet_proto : mark }                    one address, any port
+//!   map range4 { type ipv4_addr . inet_proto . inet_service : mark; flags interval }   the rest
+//!   map exact6, host6, range6                                            the same for IPv6
+//!   set services { type mark . nf_proto }                                whose services are ours
+//!   chain ledger { counter comment "generation 12 tx … state … boot …" } never called
+//!   chain prerouting {
+//!     type filter hook prerouting priority mangle; policy accept;
+//!     meta mark set ip daddr . meta l4proto . th dport map @exact4 accept
+//!     …                                                                  a rule for each map
+//!   }
+//! }
+//! ```
+//!
+//! The hash maps are looked up first: a packet that they know needs no walk through the
+//! interval maps, and an address has the last word over the prefix that holds it.
+
+use std::ffi::CStr;
+
+use nftnl::nftnl_sys::libc;
+
+use crate::model::Family;
+use crate::state::MarkKey;
+
+/// The table's name; its family is inet.
+pub(super) const TABLE: &CStr = c"fwmarkctl";
+/// The chain that marks.
+pub(super) const PREROUTING: &CStr = c"prerouting";
+/// The chain that nothing calls; its one rule's comment is the commit record.
+pub(super) const LEDGER: &CStr = c"ledger";
+
+/// The priority named `mangle`: before the routing decision and before IPVS.
+pub(super) const PRIORITY: i32 = libc::NF_IP_PRI_MANGLE;
+/// `NF_INET_PRE_ROUTING`.
+#[allow(clippy::cast_sign_loss)]
+pub(super) const HOOK: u32 = libc::NF_INET_PRE_ROUTING as u32;
+/// `NF_ACCEPT`.
+#[allow(clippy::cast_sign_loss)]
+pub(super) const POLICY: u32 = libc::NF_ACCEPT as u32;
+
+/// The table's name as text.
+pub(super) fn table_name() -> &'static str {
+    text(TABLE)
+}
+
+/// A name of this file as text.
+pub(super) fn text(name: &'static CStr) -> &'static str {
+    name.to_str().unwrap_or_default()
+}
+
+/// The maps and sets of the table, in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Set {
+    /// One address and one port: a hash map.
+    Exact(Family),
+    /// One address and any port: a hash map.
+    Host(Family),
+    /// Prefixes and port ranges: an interval map.
+    Range(Family),
+    /// The virtual services that are ours.
+    Services,
+}
+
+impl Set {
+    /// The maps, in the order of their rules.
+    pub(super) const MAPS: [Self; 6] = [
+        Self::Exact(Family::Ipv4),
+        Self::Exact(Family::Ipv6),
+        Self::Host(Family::Ipv4),
+        Self::Host(Family::Ipv6),
+        Self::Range(Family::Ipv4),
+        Self::Range(Family::Ipv6),
+    ];
+
+    /// The maps and the set.
+    pub(super) fn all() -> impl Iterator<Item = Self> {
+        Self::MAPS.into_iter().chain([Self::Services])
+    }
+
+    /// The map in which `key` belongs.
+    pub(super) fn of(key: &MarkKey) -> Self {
+        let family = key.family();
+        match (key.destination.is_host(), key.ports) {
+            (true, ports) if ports.is_single() => Self::Exact(family),
+            (true, ports) if ports.is_any() => Self::Host(family),
+            _ => Self::Range(family),
+        }
+    }
+
+    pub(super) fn name(self) -> &'static CStr {
+        match self {
+            Self::Exact(Family::Ipv4) => c"exact4",
+            Self::Exact(Family::Ipv6) => c"exact6",
+            Self::Host(Family::Ipv4) => c"host4",
+            Self::Host(Family::Ipv6) => c"host6",
+            Self::Range(Family::Ipv4) => c"range4",
+            Self::Range(Family::Ipv6) => c"range6",
+            Self::Services => c"services",
+        }
+    }
+
+    /// The set of a name, where it is one of ours.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        Self::all().find(|set| text(set.name()) == name)
+    }
+
+    /// Its family, where it holds addresses.
+    pub(super) fn family(self) -> Option<Family> {
+        match self {
+            Self::Exact(family) | Self::Host(family) | Self::Range(family) => Some(family),
+            Self::Services => None,
+        }
+    }
+
+    /// `NFT_SET_*`.
+    #[allow(clippy::cast_sign_loss)]
+    pub(super) fn flags(self) -> u32 {
+        const CONCATENATION: libc::c_int = 0x80;
+        let flags = match self {
+            Self::Exact(_) | Self::Host(_) => libc::NFT_SET_MAP,
+            Self::Range(_) => libc::NFT_SET_MAP | libc::NFT_SET_INTERVAL | CONCATENATION,
+            Self::Services => 0,
+        };
+        flags as u32
+    }
+
+    /// nft's numbers of the parts of the key (`include/datatype.h`), and their lengths.
+    fn parts(self) -> &'static [(u32, u8)] {
+        const ADDRESS4: (u32, u8) = (7, 4);
+        const ADDRESS6: (u32, u8) = (8, 16);
+        const PROTOCOL: (u32, u8) = (12, 1);
+        const SERVICE: (u32, u8) = (13, 2);
+        const FAMILY: (u32, u8) = (2, 1);
+        match self {
+            Self::Exact(Family::Ipv4) | Self::Range(Family::Ipv4) => &[ADDRESS4, PROTOCOL, SERVICE],
+            Self::Exact(Family::Ipv6) | Self::Range(Family::Ipv6) => &[ADDRESS6, PROTOCOL, SERVICE],
+            Self::Host(Family::Ipv4) => &[ADDRESS4, PROTOCOL],
+            Self::Host(Family::Ipv6) => &[ADDRESS6, PROTOCOL],
+            Self::Services => &[(MARK_TYPE, 4), FAMILY],
+        }
+    }
+
+    /// The key's type: six bits for each part.
+    pub(super) fn key_type(self) -> u32 {
+        self.parts().iter().fold(0, |all, (number, _)| all << 6 | number)
+    }
+
+    /// The key's length: each part takes whole registers of 4 bytes.
+    pub(super) fn key_length(self) -> u32 {
+        self.parts().iter().map(|(_, length)| u32::from(*length).next_multiple_of(4)).sum()
+    }
+
+    /// The length of each part, which an interval map must know.
+    pub(super) fn part_lengths(self) -> Vec<u8> {
+        self.parts().iter().map(|(_, length)| *length).collect()
+    }
+}
+
+/// nft's number of the type `mark`.
+pub(super) const MARK_TYPE: u32 = 19;
+/// The length of a mark.
+pub(super) const MARK_LENGTH: u32 = 4;
+
+/// One expression of a rule. Registers are counted in words of 4 bytes: the kernel has
+/// two names for most (`NFT_REG_1` is `NFT_REG32_00`), and this is neither.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Step {
+    /// `meta load KEY`.
+    Meta { key: u32, to: u32 },
+    /// `cmp eq`.
+    Equals { register: u32, value: Vec<u8> },
+    /// `payload load`.
+    Payload { base: u32, offset: u32, length: u32, to: u32 },
+    /// `lookup` in a map.
+    Lookup { map: String, key: u32, to: u32 },
+    /// `meta set mark`.
+    SetMark { from: u32 },
+    /// The verdict accept.
+    Accept,
+    /// `counter`.
+    Counter,
+    /// Anything that our rules do not have.
+    Foreign(String),
+}
+
+/// The rule that looks up `map`, as nft 1.0.6 writes it:
+/// `meta mark set ip daddr . meta l4proto . th dport map @exact4 accept`.
+pub(super) fn rule(map: Set) -> Vec<Step> {
+    #[allow(clippy::cast_sign_loss)]
+    let number = |constant: libc::c_int| constant as u32;
+    // Offset and length of the destination address: RFC 791, RFC 8200.
+    let (protocol, offset, length) = match map.family() {
+        Some(Family::Ipv6) => (libc::NFPROTO_IPV6, 24, 16),
+        _ => (libc::NFPROTO_IPV4, 16, 4),
+    };
+    let words = length / 4;
+    let network = number(libc::NFT_PAYLOAD_NETWORK_HEADER);
+    let mut steps = vec![
+        Step::Meta { key: number(libc::NFT_META_NFPROTO), to: 0 },
+        Step::Equals { register: 0, value: vec![u8::try_from(protocol).unwrap_or(0)] },
+        Step::Payload { base: network, offset, length, to: 0 },
+        Step::Meta { key: number(libc::NFT_META_L4PROTO), to: words },
+    ];
+    if !matches!(map, Set::Host(_)) {
+        let transport = number(libc::NFT_PAYLOAD_TRANSPORT_HEADER);
+        steps.push(Step::Payload { base: transport, offset: 2, length: 2, to: words + 1 });
+    }
+    steps.extend([
+        Step::Lookup { map: text(map.name()).to_owned(), key: 0, to: 0 },
+        Step::SetMark { from: 0 },
+        Step::Accept,
+    ]);
+    steps
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn key_types_and_lengths_are_those_of_nft() {
+        let shape = |set: Set| (set.key_type(), set.key_length());
+        assert_eq!(shape(Set::Exact(Family::Ipv4)), (0x730d, 12));
+        assert_eq!(shape(Set::Range(Family::Ipv6)), (0x830d, 24));
+        assert_eq!(shape(Set::Host(Family::Ipv4)), (0x1cc, 8));
+        assert_eq!(shape(Set::Services), (0x4c2, 8));
+    }
+
+    #[test]
+    fn every_set_is_found_by_its_name() {
+        for set in Set::all() {
+            assert_eq!(Set::named(text(set.name())), Some(set));
+        }
+        assert_eq!(Set::named("exact"), None);
+    }
+}

@@ -1,0 +1,223 @@
+//! Whether the kernel's table is the one that we make: what differs, in sentences.
+
+use std::collections::btree_map::Entry;
+
+use super::decode::{ChainFound, RuleFound, SetFound};
+use super::element::Element;
+use super::frame::{self, LEDGER, MARK_LENGTH, MARK_TYPE, PREROUTING, Set, Step, text};
+use crate::backend::{Frame, MarkRuleset};
+use crate::state::{Ledger, Marking, Record};
+
+/// How many entries of one set are named when none of them can be read.
+const NAMED: usize = 5;
+
+/// Everything of our table as it was read.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) table_flags: u32,
+    pub(super) chains: Vec<ChainFound>,
+    pub(super) sets: Vec<SetFound>,
+    pub(super) rules: Vec<RuleFound>,
+    /// The names of stateful objects and flowtables: ours has none.
+    pub(super) objects: Vec<String>,
+    pub(super) marking: Marking,
+    pub(super) ledger: Ledger,
+    /// What cannot be read or does not belong where it is.
+    pub(super) odd_elements: Vec<String>,
+}
+
+impl Found {
+    /// Takes the elements of one set; what is no entry becomes words.
+    pub(super) fn take(&mut self, set: Set, element: Result<Element<'_>, String>) {
+        let taken = element.and_then(|element| {
+            if set == Set::Services {
+                let (key, entry) = element.to_service()?;
+                self.ledger.services.insert(key, entry);
+                return Ok(());
+            }
+            let (key, entry) = element.to_mark(set)?;
+            match self.marking.entry(key) {
+                Entry::Vacant(free) => drop(free.insert(entry)),
+                Entry::Occupied(mut taken) if Set::of(&key) == set => drop(taken.insert(entry)),
+                Entry::Occupied(_) => {}
+            }
+            if Set::of(&key) == set {
+                Ok(())
+            } else {
+                Err(format!("{key}, which belongs into {}", text(Set::of(&key).name())))
+            }
+        });
+        if let Err(what) = taken {
+            self.odd_elements.push(format!("{} holds {what}", text(set.name())));
+        }
+    }
+
+    /// The state of the frame, the entries and the ledger.
+    pub(super) fn judge(mut self) -> MarkRuleset {
+        let mut damages = self.damages();
+        let mut differences = rules_of_prerouting(&self.rules);
+        let (record, about_record) = record(&self.rules);
+        differences.extend(about_record);
+        let frame = if !damages.is_empty() {
+            damages.extend(differences);
+            Frame::Damaged(damages)
+        } else if !differences.is_empty() {
+            Frame::RulesDiffer(differences)
+        } else {
+            Frame::Intact
+        };
+        self.ledger.record = record;
+        MarkRuleset { frame, entries: self.marking, ledger: self.ledger }
+    }
+
+    /// What cannot be changed in place.
+    fn damages(&mut self) -> Vec<String> {
+        let mut damages = Vec::new();
+        let flag = |bit: u32| self.table_flags & bit != 0;
+        // NFT_TABLE_F_DORMANT and NFT_TABLE_F_OWNER.
+        if flag(1) {
+            damages.push("the table is dormant: its chains are not called".to_owned());
+        }
+        if flag(2) {
+            damages.push("the table belongs to another process".to_owned());
+        }
+        for name in [LEDGER, PREROUTING].map(text) {
+            match self.chains.iter().find(|chain| chain.name == name) {
+                None => damages.push(format!("the chain {name} is missing")),
+                Some(chain) => damages.extend(chain_differences(chain)),
+            }
+        }
+        for chain in &self.chains {
+            if ![text(LEDGER), text(PREROUTING)].contains(&chain.name.as_str()) {
+                damages.push(format!("the chain {} is not ours", chain.name));
+            }
+        }
+        for set in Set::all() {
+            match self.sets.iter().find(|found| found.name == text(set.name())) {
+                None => damages.push(format!("{} is missing", text(set.name()))),
+                Some(found) => damages.extend(set_differences(set, found)),
+            }
+        }
+        // An anonymous set comes and goes with the rule that uses it.
+        let foreign = self.sets.iter().filter(|set| !set.is_anonymous());
+        for set in foreign.filter(|set| Set::named(&set.name).is_none()) {
+            damages.push(format!("the set {} is not ours", set.name));
+        }
+        damages.extend(self.objects.iter().map(|name| format!("the object {name} is not ours")));
+        let more = self.odd_elements.len().saturating_sub(NAMED);
+        damages.extend(self.odd_elements.drain(..).take(NAMED));
+        if more > 0 {
+            damages.push(format!("{more} more entries cannot be read"));
+        }
+        damages
+    }
+}
+
+fn chain_differences(chain: &ChainFound) -> Vec<String> {
+    let name = &chain.name;
+    if name == text(LEDGER) {
+        let hooked = chain.hook.is_some();
+        return hooked.then(|| format!("the chain {name} has a hook")).into_iter().collect();
+    }
+    let mut differences = Vec::new();
+    match chain.hook {
+        None => differences.push(format!("the chain {name} has no hook")),
+        Some((hook, _)) if hook != frame::HOOK => {
+            differences.push(format!("the chain {name} is not called before routing"));
+        }
+        Some((_, priority)) if priority != frame::PRIORITY => differences.push(format!(
+            "the chain {name} has the priority {priority} instead of {}",
+            frame::PRIORITY
+        )),
+        Some(_) => {}
+    }
+    if chain.hook.is_some() && chain.policy != Some(frame::POLICY) {
+        differences.push(format!("the policy of the chain {name} is not accept"));
+    }
+    if chain.hook.is_some() && chain.kind.as_deref() != Some("filter") {
+        differences.push(format!("the chain {name} is not of the type filter"));
+    }
+    differences
+}
+
+fn set_differences(set: Set, found: &SetFound) -> Vec<String> {
+    let name = &found.name;
+    let data = if set == Set::Services { (0, 0) } else { (MARK_TYPE, MARK_LENGTH) };
+    let mut differences = Vec::new();
+    if found.flags != set.flags() {
+        differences.push(format!(
+            "{name} has the flags {:#x} instead of {:#x}",
+            found.flags,
+            set.flags()
+        ));
+    }
+    let parts: Vec<u32> = set.part_lengths().into_iter().map(u32::from).collect();
+    let parts_differ = matches!(set, Set::Range(_)) && found.parts != parts;
+    if found.key != (set.key_type(), set.key_length()) || parts_differ {
+        differences.push(format!("the keys of {name} have another type"));
+    }
+    if found.data != data {
+        differences.push(format!("the values of {name} have another type"));
+    }
+    if let Some(capacity) = found.capacity {
+        differences.push(format!("{name} holds at most {capacity} entries"));
+    }
+    if found.stateful {
+        differences.push(format!("the entries of {name} count or limit packets"));
+    }
+    differences
+}
+
+/// How the rules of the chain that marks differ from ours.
+fn rules_of_prerouting(rules: &[RuleFound]) -> Vec<String> {
+    let chain = text(PREROUTING);
+    let found: Vec<_> = rules.iter().filter(|rule| rule.chain == chain).collect();
+    let ours = Set::MAPS.map(|map| (map, frame::rule(map)));
+    if found.is_empty() {
+        return vec![format!("the chain {chain} has no rules")];
+    }
+    let mut differences = Vec::new();
+    for (place, rule) in (1..).zip(&found) {
+        if !ours.iter().any(|(_, steps)| *steps == rule.steps) {
+            let looked_up = rule.steps.iter().find_map(|step| match step {
+                Step::Lookup { map, .. } => Some(map),
+                _ => None,
+            });
+            let what = looked_up.map_or(String::new(), |map| format!(", which looks up {map},"));
+            differences.push(format!(
+                "rule {place} of the chain {chain} (handle {}){what} is not ours",
+                rule.handle
+            ));
+        }
+    }
+    for (map, steps) in &ours {
+        match found.iter().filter(|rule| rule.steps == *steps).count() {
+            0 => {
+                differences.push(format!("the rule that looks up {} is missing", text(map.name())))
+            }
+            1 => {}
+            many => differences
+                .push(format!("the rule that looks up {} stands {many} times", text(map.name()))),
+        }
+    }
+    let in_order = found.iter().map(|rule| &rule.steps).eq(ours.iter().map(|(_, steps)| steps));
+    if differences.is_empty() && !in_order {
+        differences.push(format!("the rules of the chain {chain} are in another order"));
+    }
+    differences
+}
+
+/// The commit record in the chain `ledger`, and what is wrong with it.
+fn record(rules: &[RuleFound]) -> (Option<Record>, Option<String>) {
+    let chain = text(LEDGER);
+    let found: Vec<_> = rules.iter().filter(|rule| rule.chain == chain).collect();
+    let [rule] = found.as_slice() else {
+        let many = format!("the chain {chain} has {} rules instead of one", found.len());
+        return (None, (!found.is_empty()).then_some(many));
+    };
+    match rule.comment.as_deref().and_then(Record::from_comment) {
+        None => (None, Some(format!("the rule of the chain {chain} is no commit record"))),
+        record if rule.steps == [Step::Counter] => (record, None),
+        record => (record, Some(format!("the rule of the chain {chain} does more than count"))),
+    }
+}
