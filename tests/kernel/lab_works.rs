@@ -1,6 +1,8 @@
 //! The lab itself: each topology carries requests once IPVS is set up by hand,
 //! and none before. When one of these fails, look here before anywhere else.
 
+use rustix::process::Signal;
+
 use crate::lab::{CLIENT, CLIENT_V6, Client, Failure, Kind, Lab, Tally, client_v4, client_v6};
 
 const MARKED: &str = "table inet t {
@@ -127,4 +129,14 @@ fn run_directories_of_two_labs_do_not_meet() {
     let there = |lab: &Lab| lab.director().run(|| std::fs::exists("/run/lock-of-a-lab").unwrap());
     assert_eq!(labs.each_ref().map(there), [true, false]);
     assert!(!std::fs::exists("/run/lock-of-a-lab").unwrap());
+}
+
+#[test]
+fn a_program_beside_the_test_can_be_ended() {
+    let lab = Lab::dr();
+    let monitor = lab.director().command("nft").arg("monitor").spawn();
+    monitor.signal(Signal::TERM);
+    assert_eq!(monitor.wait().code, None);
+    let echoed = lab.director().command("cat").stdin("a line").run();
+    assert_eq!((echoed.code, echoed.stdout.as_str()), (Some(0), "a line"));
 }

@@ -5,6 +5,8 @@ use std::io::Write;
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use super::Namespace;
 
 /// A [`Command`] bound to a namespace; how it ends is up to the last call.
@@ -49,8 +51,8 @@ impl<'a> Program<'a> {
         self
     }
 
-    /// Starts it, with its output piped: for what runs beside the test.
-    pub(crate) fn spawn(mut self) -> Child {
+    /// Starts it, to run beside the test.
+    pub(crate) fn spawn(mut self) -> Running {
         let input = if self.input.is_some() { Stdio::piped() } else { Stdio::null() };
         self.command.stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped());
         let (namespace, command) = (self.namespace, &mut self.command);
@@ -61,12 +63,12 @@ impl<'a> Program<'a> {
             // A program may end without reading all; then its status tells.
             thread::spawn(move || drop(pipe.write_all(text.as_bytes())));
         }
-        child
+        Running { child: Some(child) }
     }
 
     /// Runs it to its end, whatever that is.
     pub(crate) fn run(self) -> Ended {
-        Ended::from(self.spawn().wait_with_output().unwrap())
+        self.spawn().wait()
     }
 
     /// Runs it, panics unless it succeeds, and returns its output.
@@ -82,6 +84,34 @@ impl<'a> Program<'a> {
             input.unwrap_or_default(),
         );
         ended.stdout
+    }
+}
+
+/// A program that runs; it is killed when this is dropped. Its output is read
+/// at the end, so it must not print more than a pipe holds (64 KiB) before.
+pub(crate) struct Running {
+    child: Option<Child>,
+}
+
+impl Running {
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let child = self.child.as_ref().unwrap();
+        kill_process(Pid::from_child(child), signal).unwrap();
+    }
+
+    /// Waits for its end.
+    pub(crate) fn wait(mut self) -> Ended {
+        Ended::from(self.child.take().unwrap().wait_with_output().unwrap())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
     }
 }
 

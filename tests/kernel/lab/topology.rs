@@ -7,13 +7,11 @@ use super::{Director, Kind, Namespace, RealServer, VIPS_V4, VIPS_V6};
 
 /// Connects and configures all machines. The client machine is also the switch.
 pub(super) fn build(client: &Namespace, director: &Director, servers: &[RealServer]) {
-    client.ip(&cables(director, servers));
-    client.ip(&clients());
+    client.ip(&(cables(director, servers) + &client_addresses()));
     // Frames that cross the switch are none of its firewall's business.
-    for family in ["iptables", "ip6tables"] {
-        if client.run(|| std::path::Path::new("/proc/sys/net/bridge").exists()) {
-            client.sysctl(&format!("net.bridge.bridge-nf-call-{family}"), "0");
-        }
+    if client.run(|| std::path::Path::new("/proc/sys/net/bridge").exists()) {
+        client.sysctl("net.bridge.bridge-nf-call-iptables", "0");
+        client.sysctl("net.bridge.bridge-nf-call-ip6tables", "0");
     }
     director.ip(&director_addresses());
     if servers.iter().any(|server| server.kind() == Kind::Nat) {
@@ -59,7 +57,7 @@ fn cables(director: &Director, servers: &[RealServer]) -> String {
     lines
 }
 
-fn clients() -> String {
+fn client_addresses() -> String {
     let v4 = (100..150).map(|host| format!("addr add 172.18.100.{host}/24 dev front\n"));
     let v6 = (100..120).map(|host| format!("addr add 2001:db8:18:100::{host}/64 dev front\n"));
     v4.chain(v6).collect()
