@@ -1,1 +1,9 @@
-fn main() {}
+//! The kernel ring: what fwmarkctl makes, on a real kernel with real clients.
+//!
+//! Needs root, IPVS and nftables: `tests/kernel/run` finds or boots such a
+//! kernel and runs this program on it. Each test builds a network of its own in
+//! namespaces (see `lab`), so that any number of them can run at once.
+#![allow(clippy::unwrap_used, reason = "a test that can't go on panics")]
+
+mod lab;
+mod lab_works;

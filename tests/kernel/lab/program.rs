@@ -1,0 +1,126 @@
+//! A program that runs inside a namespace of the lab.
+
+use std::ffi::OsStr;
+use std::io::Write;
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::Namespace;
+
+/// A [`Command`] bound to a namespace; how it ends is up to the last call.
+pub(crate) struct Program<'a> {
+    namespace: &'a Namespace,
+    command: Command,
+    input: Option<String>,
+}
+
+/// How a program ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    /// The exit status; none when a signal ended it.
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl<'a> Program<'a> {
+    pub(super) fn new(namespace: &'a Namespace, program: &str) -> Self {
+        Self { namespace, command: Command::new(program), input: None }
+    }
+
+    pub(crate) fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
+        self.command.arg(arg);
+        self
+    }
+
+    pub(crate) fn args<S: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
+        self.command.args(args);
+        self
+    }
+
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// What the program reads; without it, nothing.
+    pub(crate) fn stdin(mut self, text: &str) -> Self {
+        self.input = Some(text.to_owned());
+        self
+    }
+
+    /// Starts it, to run beside the test.
+    pub(crate) fn spawn(mut self) -> Running {
+        let input = if self.input.is_some() { Stdio::piped() } else { Stdio::null() };
+        self.command.stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let (namespace, command) = (self.namespace, &mut self.command);
+        let mut child = namespace
+            .run(|| command.spawn())
+            .unwrap_or_else(|error| panic!("can't start {:?}: {error}", self.command));
+        if let (Some(text), Some(mut pipe)) = (self.input, child.stdin.take()) {
+            // A program may end without reading all; then its status tells.
+            thread::spawn(move || drop(pipe.write_all(text.as_bytes())));
+        }
+        Running { child: Some(child) }
+    }
+
+    /// Runs it to its end, whatever that is.
+    pub(crate) fn run(self) -> Ended {
+        self.spawn().wait()
+    }
+
+    /// Runs it, panics unless it succeeds, and returns its output.
+    pub(crate) fn ok(self) -> String {
+        let (shown, input) = (format!("{:?}", self.command), self.input.clone());
+        let ended = self.run();
+        assert!(
+            ended.code == Some(0),
+            "{shown} ended with {:?}\n{}{}\ninput: {}",
+            ended.code,
+            ended.stdout,
+            ended.stderr,
+            input.unwrap_or_default(),
+        );
+        ended.stdout
+    }
+}
+
+/// A program that runs; it is killed when this is dropped. Its output is read
+/// at the end, so it must not print more than a pipe holds (64 KiB) before.
+pub(crate) struct Running {
+    child: Option<Child>,
+}
+
+impl Running {
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let child = self.child.as_ref().unwrap();
+        kill_process(Pid::from_child(child), signal).unwrap();
+    }
+
+    /// Waits for its end.
+    pub(crate) fn wait(mut self) -> Ended {
+        Ended::from(self.child.take().unwrap().wait_with_output().unwrap())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+}
+
+impl From<Output> for Ended {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
