@@ -1,6 +1,7 @@
 //! Firewall marks and IPVS virtual services as one thing.
 
 pub mod backend;
+pub mod config;
 pub mod model;
 pub mod netlink;
 pub mod plan;
