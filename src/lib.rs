@@ -2,6 +2,7 @@
 
 pub mod backend;
 pub mod compile;
+pub mod config;
 pub mod model;
 pub mod netlink;
 pub mod plan;

@@ -1,0 +1,179 @@
+//! Named services: `services = ["http3"]` is 443/tcp and 443/udp.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use toml::de::DeTable;
+
+use crate::model::{GroupName, Listener};
+
+use super::codes::Code;
+use super::diagnostic::{Report, Spot};
+use super::reader::{Checked, Fields, Reported, Scope};
+use super::{listeners, schema, source, syntax};
+
+macro_rules! shipped {
+    ($($name:literal),+ $(,)?) => {
+        /// The presets of `rules/presets/`, by name.
+        const SHIPPED: &[(&str, &str)] = &[
+            $(($name, include_str!(concat!("../../rules/presets/", $name, ".toml"))),)+
+        ];
+    };
+}
+
+shipped!(
+    "dns",
+    "dns-over-tls",
+    "ftp",
+    "http",
+    "http3",
+    "https",
+    "imap",
+    "imaps",
+    "kerberos",
+    "ldap",
+    "ldaps",
+    "mqtt",
+    "mysql",
+    "ntp",
+    "pop3s",
+    "postgresql",
+    "radius",
+    "rdp",
+    "sip",
+    "smtp",
+    "submission",
+    "syslog",
+    "web",
+);
+
+/// A service that a name stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Preset {
+    /// What it is.
+    pub description: String,
+    /// Where its ports are assigned: an RFC, or the registry of IANA.
+    pub source: String,
+    /// Its ports.
+    pub ports: Vec<Listener>,
+    /// The file that defines it; none for those that ship with the program.
+    pub file: Option<String>,
+}
+
+/// All presets, by name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Presets(BTreeMap<String, Preset>);
+
+impl Presets {
+    /// The presets that ship with the program.
+    pub fn shipped() -> Self {
+        let mut presets = Self::default();
+        let mut report = Report::default();
+        for &(name, text) in SHIPPED {
+            let file = report.add_file(source::SourceFile::new(name, text.to_owned()));
+            if let Ok(preset) = read(&mut report, file) {
+                presets.0.insert(name.to_owned(), preset);
+            }
+        }
+        presets
+    }
+
+    /// Whether a preset of this name ships with the program.
+    pub fn is_shipped(name: &str) -> bool {
+        SHIPPED.iter().any(|&(shipped, _)| shipped == name)
+    }
+
+    /// The preset of a name.
+    pub fn get(&self, name: &str) -> Option<&Preset> {
+        self.0.get(name)
+    }
+
+    /// The names, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
+    /// The presets with their names, sorted by them.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Preset)> {
+        self.0.iter().map(|(name, preset)| (name.as_str(), preset))
+    }
+
+    /// Takes in the `*.toml` of a folder; one that has a shipped name replaces it.
+    pub(super) fn read_folder(&mut self, folder: &Path, uid: u32, report: &mut Report) {
+        for path in source::list(folder, report) {
+            let Some(file) = source::read_file(&path, uid, report) else { continue };
+            let name = path.file_stem().unwrap_or_default().to_string_lossy();
+            if name.parse::<GroupName>().is_err() {
+                let message = format!("'{name}' cannot name a preset");
+                report
+                    .file_error(Code::InvalidName, file, &message)
+                    .help("rename the file: names are [a-z0-9][a-z0-9_.-]{0,62}");
+                continue;
+            }
+            if let Ok(mut preset) = read(report, file) {
+                preset.file = Some(report.file(file).name().to_owned());
+                self.0.insert(name.into_owned(), preset);
+            }
+        }
+    }
+}
+
+fn read(report: &mut Report, file: u32) -> Checked<Preset> {
+    let source = std::sync::Arc::clone(report.file(file));
+    let table = syntax::parse(report, file, source.text())?;
+    preset(&mut Scope { report, group: None }, file, &table)
+}
+
+fn preset(scope: &mut Scope<'_>, file: u32, table: &DeTable<'_>) -> Checked<Preset> {
+    let fields = Fields::new(file, Spot { file, start: 0, end: 0 }, table);
+    scope.known_keys(&fields, &schema::PRESET);
+    let text = |scope: &mut Scope<'_>, key: &str| match fields.get(key) {
+        Some(field) => scope.text(field.value, key, "a string").map(str::to_owned),
+        None => Ok(String::new()),
+    };
+    let description = text(scope, "description");
+    let source = text(scope, "source");
+    let mut any = None;
+    let ports = match fields.get("ports") {
+        Some(field) => listeners::ports(scope, field.value, &mut any)?,
+        None => Vec::new(),
+    };
+    if ports.is_empty() || any.is_some() {
+        scope
+            .report
+            .file_error(Code::NoPorts, file, "a preset names the ports of a service")
+            .help("add ports = [\"80/tcp\"]");
+        return Err(Reported);
+    }
+    Ok(Preset {
+        description: description?,
+        source: source?,
+        ports: ports.into_iter().map(|(listener, _)| listener).collect(),
+        file: None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_shipped_preset_is_sound_and_says_where_it_comes_from() {
+        let presets = Presets::shipped();
+        for &(name, _) in SHIPPED {
+            let preset = presets.get(name).expect(name);
+            assert!(!preset.description.is_empty() && !preset.source.is_empty(), "{name}");
+        }
+        assert_eq!(presets.names().count(), SHIPPED.len());
+    }
+
+    #[test]
+    fn every_file_of_the_folder_ships() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("rules/presets");
+        let mut report = Report::default();
+        let files = source::list(&folder, &mut report);
+        let names: Vec<_> =
+            files.iter().map(|path| path.file_stem().expect("a name").to_string_lossy()).collect();
+        assert_eq!(names, SHIPPED.iter().map(|&(name, _)| name).collect::<Vec<_>>());
+    }
+}

@@ -1,0 +1,103 @@
+//! The keys of the format, table by table.
+
+/// The keys that a table may have.
+pub(super) struct Keys {
+    /// What the table is, for messages.
+    pub(super) of: &'static str,
+    /// The keys.
+    pub(super) names: &'static [&'static str],
+    /// What other programs call things, and what to write here instead.
+    pub(super) others: &'static [(&'static str, &'static str)],
+}
+
+/// The document itself.
+pub(super) const DOCUMENT: Keys = Keys {
+    of: "the configuration",
+    names: &["director", "group"],
+    others: &[
+        ("virtual_server", "a group is a table of its own: [group.NAME]"),
+        ("virtual_server_group", "a group is a table of its own: [group.NAME]"),
+        ("global_defs", "settings of the director are in [director]"),
+    ],
+};
+
+/// `[director]`.
+pub(super) const DIRECTOR: Keys = Keys {
+    of: "[director]",
+    names: &["backend", "marks", "local-traffic"],
+    others: &[("mark", "the range of automatic marks is 'marks'")],
+};
+
+/// `[group.NAME]`.
+pub(super) const GROUP: Keys = Keys {
+    of: "a group",
+    names: &[
+        "vips",
+        "ports",
+        "services",
+        "mark",
+        "marks",
+        "via",
+        "persistence",
+        "scheduler",
+        "one-packet",
+        "forward",
+        "real",
+        "enabled",
+    ],
+    others: &[
+        ("address", "the addresses that clients connect to are 'vips'"),
+        ("virtual", "the addresses that clients connect to are 'vips'"),
+        ("fwmark", "the mark of a group is 'mark'"),
+        ("protocol", "the protocol is part of each port: ports = [\"80/tcp\"]"),
+        ("lb_algo", "the scheduler is 'scheduler'"),
+        ("lvs_sched", "the scheduler is 'scheduler'"),
+        ("lb_kind", "the forwarding method is 'forward': dr, nat, tun or fullnat"),
+        ("lvs_method", "the forwarding method is 'forward': dr, nat, tun or fullnat"),
+        ("ops", "one-packet scheduling is 'one-packet'"),
+        (
+            "flags",
+            "flags belong to the scheduler: scheduler = { name = \"mh\", flags = [\"port\"] }",
+        ),
+        ("timeout", "the timeout belongs to persistence: { mode = \"pfwmc\", timeout = \"300s\" }"),
+        ("netmask", "the netmask belongs to persistence: { mode = \"pfwmc\", netmask = 24 }"),
+        (
+            "persistence_timeout",
+            "the timeout belongs to persistence: { mode = \"pfwmc\", timeout = \"300s\" }",
+        ),
+        ("real_server", "each real server is a [[group.NAME.real]] of its own"),
+        ("realserver", "each real server is a [[group.NAME.real]] of its own"),
+        ("servers", "the real servers are 'real'"),
+        ("backends", "the real servers are 'real'"),
+    ],
+};
+
+/// `[[group.NAME.real]]`.
+pub(super) const REAL_SERVER: Keys = Keys {
+    of: "a real server",
+    names: &["address", "port", "weight", "forward", "upper-threshold", "lower-threshold"],
+    others: &[
+        ("ip", "the address of a real server is 'address'"),
+        ("host", "the address of a real server is 'address'"),
+        ("uthreshold", "the upper threshold is 'upper-threshold'"),
+        ("lthreshold", "the lower threshold is 'lower-threshold'"),
+    ],
+};
+
+/// `persistence = { … }`.
+pub(super) const PERSISTENCE: Keys = Keys {
+    of: "persistence",
+    names: &["mode", "timeout", "netmask", "netmask6", "engine"],
+    others: &[("pe", "the persistence engine is 'engine'")],
+};
+
+/// `scheduler = { … }`.
+pub(super) const SCHEDULER: Keys = Keys { of: "scheduler", names: &["name", "flags"], others: &[] };
+
+/// `forward = { … }`.
+pub(super) const TUNNEL: Keys =
+    Keys { of: "a tunnel", names: &["type", "port", "checksum"], others: &[] };
+
+/// A file of presets.
+pub(super) const PRESET: Keys =
+    Keys { of: "a preset", names: &["description", "source", "ports"], others: &[] };
