@@ -1,10 +1,46 @@
 //! Firewall marks and IPVS virtual services as one thing.
+//!
+//! Linux Virtual Server balances by *firewall mark*: netfilter gives the packets of
+//! several ports one mark, and one IPVS service on that mark schedules them together.
+//! This library keeps the two halves consistent. Everything is a [`state::DirectorState`]:
+//!
+//! ```text
+//! config.toml ─[config]→ groups ─[compile]→ desired ─┐
+//!                              kernel ─[backend]→ observed ┴ [plan] → stage · switch · retire
+//!                                                              [transaction]: carried out,
+//!                                                              read back, or undone
+//! ```
+//!
+//! A transaction leads the kernel to a state, or leaves it as it was:
+//!
+//! ```no_run
+//! use fwmarkctl::backend::{Director, ipvs::KernelIpvs, nftables::Nftables};
+//! use fwmarkctl::{compile, config, model, state, transaction};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let config = config::load(config::Sources::file("web.toml"), &config::Options::default())?;
+//! let history = compile::MarkBook::default();
+//! let compiled = compile::compile(&config.groups, model::MarkRange::DEFAULT, &history)?;
+//! let (nftables, ipvs) = (Nftables::new(), KernelIpvs::new());
+//! let director = Director { netfilter: &nftables, ipvs: &ipvs };
+//! let identity =
+//!     transaction::Identity { transaction: state::TransactionId(1), boot: "example".into() };
+//! let outcome = transaction::Transaction::new(&director, identity, &mut transaction::Silent)
+//!     .run(&compiled.state, false)?;
+//! # drop(outcome);
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod backend;
+pub mod cli;
 pub mod compile;
 pub mod config;
+pub mod error;
+pub mod history;
 pub mod model;
 pub mod netlink;
 pub mod plan;
+pub mod render;
 pub mod state;
 pub mod transaction;

@@ -1,1 +1,43 @@
-fn main() {}
+//! `fwmarkctl`: arguments, tracing, the library, an exit code.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use fwmarkctl::cli::{self, args::Arguments};
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    let exit = match Arguments::try_parse() {
+        Ok(arguments) => {
+            trace(arguments.global.verbose, arguments.global.quiet);
+            cli::run(arguments, std::env::var_os("NO_COLOR").is_some_and(|set| !set.is_empty()))
+        }
+        Err(error) => cli::usage(&error, asks_for_json()),
+    };
+    ExitCode::from(exit as u8)
+}
+
+/// Logs go to standard error; `RUST_LOG` says more precisely what `-v` says.
+fn trace(verbose: u8, quiet: bool) {
+    let level = match (quiet, verbose) {
+        (true, _) => "error",
+        (_, 0) => "warn",
+        (_, 1) => "info",
+        (_, 2) => "debug",
+        _ => "trace",
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .without_time()
+        .with_target(false)
+        .init();
+}
+
+/// Whether a command line that could not be read asked for JSON all the same.
+fn asks_for_json() -> bool {
+    let words: Vec<_> = std::env::args_os().collect();
+    words.windows(2).any(|pair| (pair[0] == "-o" || pair[0] == "--output") && pair[1] == "json")
+        || words.iter().any(|word| word == "-ojson" || word == "--output=json")
+}

@@ -1,0 +1,115 @@
+//! `compile`: what the configuration becomes, in the words of other tools.
+
+use serde_json::{Value, json};
+
+use super::Context;
+use super::args::CompileFormat;
+use super::output::FORMAT;
+use crate::compile::Compiled;
+use crate::error::{Error, Exit};
+use crate::render;
+use crate::state::{Destination, ServiceFlags, ServiceKey, VirtualService};
+
+pub(super) fn run(context: &mut Context, format: CompileFormat) -> Result<Exit, Error> {
+    let (name, render): (_, fn(&crate::state::DirectorState) -> String) = match format {
+        CompileFormat::Nft => ("nft", render::nft),
+        CompileFormat::Ipvsadm => ("ipvsadm", render::ipvsadm),
+        CompileFormat::Json => {
+            let document = document(&context.compile()?);
+            let mut bytes = serde_json::to_vec_pretty(&document)
+                .map_err(|error| Error::Output(error.into()))?;
+            bytes.push(b'\n');
+            context.output.raw(&bytes)?;
+            return Ok(Exit::Done);
+        }
+        CompileFormat::Iptables | CompileFormat::Ip6tables => {
+            return Err(Error::Usage {
+                message: "the iptables backend is not there yet".to_owned(),
+                hint: Some("fwmarkctl compile --format nft".to_owned()),
+            });
+        }
+    };
+    let text = render(&context.compile()?.state);
+    if context.output.is_json() {
+        context.output.json(&json!({ "format": FORMAT, "tool": name, "text": text }))?;
+    } else {
+        context.output.raw(text.as_bytes())?;
+    }
+    Ok(Exit::Done)
+}
+
+/// A state as a JSON document.
+pub(super) fn document(compiled: &Compiled) -> Value {
+    let marks: Vec<_> = compiled
+        .marks
+        .0
+        .iter()
+        .map(|(holder, mark)| {
+            json!({
+                "group": holder.group,
+                "listener": holder.listener.map(|listener| listener.to_string()),
+                "mark": mark,
+            })
+        })
+        .collect();
+    let rules: Vec<_> = compiled
+        .state
+        .marking
+        .iter()
+        .map(|(key, entry)| {
+            json!({
+                "destination": key.destination,
+                "protocol": key.protocol,
+                "ports": key.ports,
+                "mark": entry.mark,
+                "group": entry.group,
+            })
+        })
+        .collect();
+    let services: Vec<_> = compiled
+        .state
+        .services
+        .iter()
+        .map(|(key, service)| service_document(*key, service))
+        .collect();
+    json!({ "format": FORMAT, "marks": marks, "mark_rules": rules, "services": services })
+}
+
+/// A service as JSON.
+pub(super) fn service_document(key: ServiceKey, service: &VirtualService) -> Value {
+    let identity = match key {
+        ServiceKey::Mark { mark, .. } => json!({ "mark": mark }),
+        ServiceKey::Address { address, protocol, port } => {
+            json!({ "address": address, "protocol": protocol, "port": port })
+        }
+    };
+    let persistent = service.flags.contains(ServiceFlags::PERSISTENT);
+    let mut document = json!({
+        "key": key.to_string(),
+        "family": key.family(),
+        "group": service.group,
+        "scheduler": service.scheduler,
+        "flags": service.flags.bits(),
+        "one_packet": service.flags.contains(ServiceFlags::ONE_PACKET),
+        "timeout": persistent.then_some(service.timeout),
+        "netmask": persistent.then(|| service.netmask.display(key.family())),
+        "engine": service.engine,
+        "real_servers": service.destinations.iter().map(destination_document).collect::<Vec<_>>(),
+    });
+    if let (Value::Object(document), Value::Object(identity)) = (&mut document, identity) {
+        document.extend(identity);
+    }
+    document
+}
+
+/// A real server as JSON.
+pub(super) fn destination_document(destination: &Destination) -> Value {
+    json!({
+        "address": destination.key.address,
+        "port": destination.key.port,
+        "forward": destination.method.to_string(),
+        "weight": destination.weight,
+        "upper_threshold": destination.upper_threshold,
+        "lower_threshold": destination.lower_threshold,
+    })
+}

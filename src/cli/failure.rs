@@ -1,0 +1,114 @@
+//! Errors as people and programs see them: what, where, and what mends it.
+
+use serde_json::{Value, json};
+
+use super::output::FORMAT;
+use crate::backend::{IpvsError, NetfilterError};
+use crate::config::Look;
+use crate::error::Error;
+use crate::plan::ChangeLine;
+use crate::transaction::{Cause, TransactionError};
+
+/// What mends an error, where that is known.
+fn hint(error: &Error) -> Option<String> {
+    match error {
+        Error::Usage { hint, .. } => hint.clone(),
+        Error::Compile(_) => Some("widen `marks` in [director]".to_owned()),
+        Error::Kernel(cause)
+        | Error::Transaction(
+            TransactionError::Unread(cause) | TransactionError::Restored { cause },
+        ) => cause_hint(cause),
+        Error::Transaction(TransactionError::Conflict(_)) => Some(
+            "give the group another mark, remove the service with `ipvsadm -D`, \
+             or take it over with `fwmarkctl apply --adopt`"
+                .to_owned(),
+        ),
+        Error::Transaction(TransactionError::Incomplete(_)) => Some(
+            "mend what failed, then run the command again; `fwmarkctl plan` shows what differs"
+                .to_owned(),
+        ),
+        Error::Config(_) | Error::File { .. } | Error::Output(_) => None,
+    }
+}
+
+fn cause_hint(cause: &Cause) -> Option<String> {
+    let privilege = "run it as root, or with CAP_NET_ADMIN";
+    match cause {
+        Cause::Netfilter(NetfilterError::Privilege) | Cause::Ipvs(IpvsError::Privilege) => {
+            Some(privilege.to_owned())
+        }
+        Cause::Netfilter(NetfilterError::Unsupported(_)) => Some("modprobe nf_tables".to_owned()),
+        Cause::Ipvs(IpvsError::Unsupported) => Some("modprobe ip_vs".to_owned()),
+        Cause::Ipvs(IpvsError::Refused { remedy, .. }) => remedy.clone(),
+        Cause::Contended => {
+            Some("stop whatever reloads the firewall, then run it again".to_owned())
+        }
+        _ => None,
+    }
+}
+
+/// What an interrupted transaction left, line by line.
+fn remaining(error: &Error) -> &[ChangeLine] {
+    match error {
+        Error::Transaction(TransactionError::Incomplete(incomplete)) => &incomplete.remaining,
+        Error::Transaction(TransactionError::Restored { cause: Cause::Differs(lines) }) => lines,
+        _ => &[],
+    }
+}
+
+fn conflicts(error: &Error) -> Vec<String> {
+    match error {
+        Error::Transaction(TransactionError::Conflict(conflicts)) => {
+            conflicts.iter().map(ToString::to_string).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The error as one JSON document.
+pub(super) fn document(error: &Error) -> Value {
+    if let Error::Config(errors) = error {
+        return json!(errors);
+    }
+    let mut body = json!({
+        "kind": error.kind(),
+        "message": error.sentence(),
+        "hint": hint(error),
+        "spans": [],
+    });
+    if !remaining(error).is_empty() {
+        body["remaining"] = json!(remaining(error));
+    }
+    if let Error::Transaction(TransactionError::Conflict(conflicts)) = error {
+        body["conflicts"] = conflicts
+            .iter()
+            .map(|conflict| {
+                json!({
+                    "key": conflict.key.to_string(),
+                    "group": conflict.wanted.group,
+                    "found": conflict.found.to_string(),
+                    "wanted": conflict.wanted.to_string(),
+                })
+            })
+            .collect();
+    }
+    json!({ "format": FORMAT, "error": body })
+}
+
+/// The error as sentences.
+pub(super) fn text(error: &Error, colored: bool) -> String {
+    if let Error::Config(errors) = error {
+        return errors.render(Look { colour: colored, ..Look::PLAIN });
+    }
+    let mut text = format!("error: {}\n", error.sentence());
+    for conflict in conflicts(error) {
+        text += &format!("  {}\n", conflict.replace('\n', "\n  "));
+    }
+    for line in remaining(error) {
+        text += &format!("  still differs: {}\n", super::plan::sentence(line));
+    }
+    if let Some(hint) = hint(error) {
+        text += &format!("help: {hint}\n");
+    }
+    text
+}

@@ -1,0 +1,149 @@
+//! The one place that writes to standard output and standard error.
+
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Write};
+
+use anstyle::{AnsiColor, Style};
+use serde::Serialize;
+
+use super::args::{ColorChoice, Global, OutputFormat};
+use crate::error::Error;
+
+/// The number of the JSON documents' format, in each of them.
+pub(super) const FORMAT: u32 = 1;
+
+/// What a text means, where it can be coloured. Colour never carries the meaning alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tone {
+    /// Something comes, or is well.
+    Good,
+    /// Something changes, or wants attention.
+    Warning,
+    /// Something goes, or is wrong.
+    Bad,
+    /// A heading.
+    Heading,
+    /// Less important.
+    Faint,
+}
+
+impl Tone {
+    fn style(self) -> Style {
+        match self {
+            Self::Good => AnsiColor::Green.on_default(),
+            Self::Warning => AnsiColor::Yellow.on_default(),
+            Self::Bad => AnsiColor::Red.on_default(),
+            Self::Heading => Style::new().bold(),
+            Self::Faint => Style::new().dimmed(),
+        }
+    }
+}
+
+/// Where a command's answer goes, and how.
+#[expect(clippy::struct_excessive_bools, reason = "each is one independent option")]
+pub(super) struct Output {
+    json: bool,
+    quiet: bool,
+    colored: bool,
+    colored_errors: bool,
+    closed: bool,
+}
+
+impl Output {
+    /// The output that the options ask for; `no_color` is whether `NO_COLOR` is set.
+    pub(super) fn new(global: &Global, no_color: bool) -> Self {
+        let colored = |terminal: bool| match global.color {
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            ColorChoice::Auto => terminal && !no_color,
+        };
+        Self {
+            json: global.output == OutputFormat::Json,
+            quiet: global.quiet,
+            colored: colored(io::stdout().is_terminal()),
+            colored_errors: colored(io::stderr().is_terminal()),
+            closed: false,
+        }
+    }
+
+    /// Whether the answer is to be JSON.
+    pub(super) fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Whether errors may be coloured.
+    pub(super) fn colors_errors(&self) -> bool {
+        self.colored_errors
+    }
+
+    /// `text` in a tone.
+    pub(super) fn paint(&self, tone: Tone, text: impl Display) -> String {
+        if self.colored {
+            let style = tone.style();
+            format!("{style}{text}{style:#}")
+        } else {
+            text.to_string()
+        }
+    }
+
+    /// Prints lines for people; nothing with `--quiet` or `-o json`.
+    ///
+    /// # Errors
+    /// [`Error::Output`]; but a reader who has gone is no error.
+    pub(super) fn text(&mut self, text: &str) -> Result<(), Error> {
+        if self.quiet || self.json { Ok(()) } else { self.raw(text.as_bytes()) }
+    }
+
+    /// Prints a command's JSON document, where it is to be JSON.
+    ///
+    /// # Errors
+    /// As [`Output::text`].
+    pub(super) fn json(&mut self, document: &impl Serialize) -> Result<(), Error> {
+        if !self.json {
+            return Ok(());
+        }
+        let mut bytes =
+            serde_json::to_vec_pretty(document).map_err(|error| Error::Output(error.into()))?;
+        bytes.push(b'\n');
+        self.raw(&bytes)
+    }
+
+    /// Prints bytes as they are: what was asked for, even with `--quiet`.
+    ///
+    /// # Errors
+    /// As [`Output::text`].
+    pub(super) fn raw(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        if self.closed {
+            return Ok(());
+        }
+        let mut stdout = io::stdout().lock();
+        match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                self.closed = true;
+                Ok(())
+            }
+            other => other.map_err(Error::Output),
+        }
+    }
+
+    /// Prints an error: JSON on standard output, sentences on standard error.
+    ///
+    /// # Errors
+    /// As [`Output::text`].
+    pub(super) fn error(&mut self, error: &Error) -> Result<(), Error> {
+        if self.json {
+            return self.json(&super::failure::document(error));
+        }
+        let text = super::failure::text(error, self.colored_errors);
+        note(&text);
+        Ok(())
+    }
+}
+
+/// Writes to standard error. When even that is gone there is nobody to tell.
+pub(super) fn note(text: &str) {
+    let mut stderr = io::stderr().lock();
+    if stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush()).is_err() {
+        tracing::trace!("standard error is closed");
+    }
+}

@@ -1,0 +1,101 @@
+//! `plan`: what an apply would change, without changing it.
+
+use serde_json::{Value, json};
+
+use super::output::{FORMAT, Output, Tone};
+use super::{Context, observe};
+use crate::error::{Error, Exit};
+use crate::plan::{Action, ChangeLine, Conflict, Object, Phase, Plan, Summary};
+use crate::transaction::TransactionError;
+
+pub(super) fn run(context: &mut Context, detailed: bool) -> Result<Exit, Error> {
+    let compiled = context.compile()?;
+    let desired = &compiled.state;
+    let observed = observe(desired)?;
+    let conflicts = Conflict::find(&observed, desired);
+    if !conflicts.is_empty() {
+        return Err(TransactionError::Conflict(conflicts).into());
+    }
+    let plan = Plan::between(&observed, desired);
+    let generation = observed.ruleset.ledger.record.map(|record| record.generation);
+    context.output.json(&document(&plan, generation))?;
+    let text = if plan.is_empty() {
+        "In sync: nothing to do.\n".to_owned()
+    } else {
+        listing(&plan, &context.output)
+    };
+    context.output.text(&text)?;
+    Ok(if detailed && !plan.is_empty() { Exit::Differs } else { Exit::Done })
+}
+
+/// A plan as a JSON document (SPEC section 3).
+pub(super) fn document(plan: &Plan, generation: Option<u64>) -> Value {
+    json!({
+        "format": FORMAT,
+        "in_sync": plan.is_empty(),
+        "changes": plan.lines(),
+        "summary": plan.summary(),
+        "generation": generation,
+    })
+}
+
+/// A plan as a diff, grouped by phase.
+pub(super) fn listing(plan: &Plan, output: &Output) -> String {
+    let lines = plan.lines();
+    let width = lines.iter().map(|line| line.key.chars().count()).max().unwrap_or(0);
+    let mut text = String::new();
+    let mut phase = None;
+    for line in &lines {
+        if phase != Some(line.phase) {
+            phase = Some(line.phase);
+            let (name, what) = match line.phase {
+                Phase::Stage => ("stage", "before any packet is marked for it"),
+                Phase::Switch => ("switch", "the marks, in one atomic step"),
+                Phase::Retire => ("retire", "after no packet is marked for it"),
+            };
+            let name = output.paint(Tone::Heading, name);
+            text += &format!("{name}  {}\n", output.paint(Tone::Faint, what));
+        }
+        text += &row(line, width, output);
+    }
+    let Summary { add, change, remove } = plan.summary();
+    text + &format!("{add} to add, {change} to change, {remove} to remove.\n")
+}
+
+fn row(line: &ChangeLine, width: usize, output: &Output) -> String {
+    let (sign, tone) = match line.action {
+        Action::Add => ('+', Tone::Good),
+        Action::Change => ('~', Tone::Warning),
+        Action::Remove => ('-', Tone::Bad),
+    };
+    let object = object(line.object);
+    let what = output.paint(tone, format!("{sign} {object:<11}  {:<width$}", line.key));
+    let group = line.group.as_ref().map_or_else(String::new, |group| format!("  [{group}]"));
+    format!("  {what}  {}{}\n", values(line), output.paint(Tone::Faint, group))
+}
+
+fn object(object: Object) -> &'static str {
+    match object {
+        Object::MarkRule => "mark rule",
+        Object::Service => "service",
+        Object::RealServer => "real server",
+    }
+}
+
+fn values(line: &ChangeLine) -> String {
+    match (&line.before, &line.after) {
+        (Some(before), Some(after)) => format!("{before} → {after}"),
+        (Some(only), None) | (None, Some(only)) => only.clone(),
+        (None, None) => String::new(),
+    }
+}
+
+/// A line of a plan as a sentence by itself.
+pub(super) fn sentence(line: &ChangeLine) -> String {
+    let action = match line.action {
+        Action::Add => "add",
+        Action::Change => "change",
+        Action::Remove => "remove",
+    };
+    format!("{action} {} {}: {}", object(line.object), line.key, values(line))
+}

@@ -1,0 +1,105 @@
+//! The sum of the module errors, and what each means for the exit code.
+
+use std::path::PathBuf;
+
+use crate::compile::CompileError;
+use crate::config::ConfigErrors;
+use crate::transaction::{Cause, TransactionError};
+
+/// How a command ends (SPEC section 3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Done, or in sync.
+    Done = 0,
+    /// Failed, and the state from before stands.
+    Failed = 1,
+    /// Usage, configuration or conflict: nothing was tried.
+    Refused = 2,
+    /// The kernel differs from the config.
+    Differs = 3,
+    /// Neither done nor undone: a person is needed.
+    Incomplete = 4,
+}
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigErrors),
+    /// The configuration, seen as a whole.
+    #[error(transparent)]
+    Compile(#[from] CompileError),
+    /// The kernel could not be read.
+    #[error(transparent)]
+    Kernel(#[from] Cause),
+    /// A transaction.
+    #[error(transparent)]
+    Transaction(#[from] TransactionError),
+    /// What was asked for makes no sense.
+    #[error("{message}")]
+    Usage {
+        /// What.
+        message: String,
+        /// What would.
+        hint: Option<String>,
+    },
+    /// A file of ours.
+    #[error("cannot {action} {}", path.display())]
+    File {
+        /// What was tried.
+        action: &'static str,
+        /// With which file.
+        path: PathBuf,
+        /// Why it failed.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Standard output.
+    #[error("cannot write to standard output")]
+    Output(#[source] std::io::Error),
+}
+
+impl Error {
+    /// The exit code that this error means.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Config(_)
+            | Self::Compile(_)
+            | Self::Usage { .. }
+            | Self::Transaction(TransactionError::Conflict(_)) => Exit::Refused,
+            Self::Transaction(TransactionError::Incomplete(_)) => Exit::Incomplete,
+            Self::Kernel(_) | Self::Transaction(_) | Self::File { .. } | Self::Output(_) => {
+                Exit::Failed
+            }
+        }
+    }
+
+    /// The word for it in JSON.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Config(_) | Self::Compile(_) => "config",
+            Self::Usage { .. } => "usage",
+            Self::Transaction(TransactionError::Conflict(_)) => "conflict",
+            Self::Transaction(TransactionError::Incomplete(_)) => "incomplete",
+            Self::Transaction(TransactionError::Restored { .. }) => "restored",
+            Self::Transaction(TransactionError::Unread(_)) | Self::Kernel(_) => "kernel",
+            Self::File { .. } | Self::Output(_) => "file",
+        }
+    }
+
+    /// The error with all its reasons, on one line.
+    pub fn sentence(&self) -> String {
+        let mut text = self.to_string();
+        let mut reason = std::error::Error::source(self);
+        while let Some(error) = reason {
+            let more = error.to_string();
+            if !text.contains(&more) {
+                text = format!("{text}: {more}");
+            }
+            reason = error.source();
+        }
+        text
+    }
+}

@@ -1,0 +1,112 @@
+//! Text for `nft -f` (nft(8)).
+
+use std::fmt::{self, Display, Write};
+
+use crate::model::{Family, Mark, PortRange};
+use crate::state::{DirectorState, MarkEntry, MarkKey, ServiceKey};
+
+/// The names and types of the maps, and the rule that looks each up: first whole
+/// addresses with a port, then whole addresses with any port, then ranges.
+const MAPS: [(&str, &str, &str); 6] = [
+    ("exact4", "ipv4_addr . inet_proto . inet_service", "ip daddr . meta l4proto . th dport"),
+    ("exact6", "ipv6_addr . inet_proto . inet_service", "ip6 daddr . meta l4proto . th dport"),
+    ("host4", "ipv4_addr . inet_proto", "ip daddr . meta l4proto"),
+    ("host6", "ipv6_addr . inet_proto", "ip6 daddr . meta l4proto"),
+    ("range4", "ipv4_addr . inet_proto . inet_service", "ip daddr . meta l4proto . th dport"),
+    ("range6", "ipv6_addr . inet_proto . inet_service", "ip6 daddr . meta l4proto . th dport"),
+];
+
+/// The marking half of a state as a script for `nft -f`. It replaces the table, whatever
+/// is in it, in one transaction; loading it twice is loading it once.
+pub fn nft(state: &DirectorState) -> String {
+    let mut text = String::new();
+    match write_table(&mut text, state) {
+        Ok(()) => text,
+        Err(fmt::Error) => unreachable!("writing to a string cannot fail"),
+    }
+}
+
+fn write_table(text: &mut String, state: &DirectorState) -> fmt::Result {
+    writeln!(text, "add table inet fwmarkctl")?;
+    writeln!(text, "delete table inet fwmarkctl")?;
+    if state.is_empty() {
+        return Ok(());
+    }
+    writeln!(text, "table inet fwmarkctl {{")?;
+    for (name, kind, _) in MAPS {
+        writeln!(text, "\tmap {name} {{")?;
+        writeln!(text, "\t\ttype {kind} : mark")?;
+        if name.starts_with("range") {
+            writeln!(text, "\t\tflags interval")?;
+        }
+        let entries = state.marking.iter().filter(|(key, _)| map_of(key) == name);
+        write_elements(text, entries.map(|(key, entry)| element(key, entry)))?;
+        writeln!(text, "\t}}\n")?;
+    }
+    writeln!(text, "\tset services {{")?;
+    writeln!(text, "\t\ttype mark . nf_proto")?;
+    write_elements(
+        text,
+        state.ledger_entries().filter_map(|(key, entry)| {
+            let ServiceKey::Mark { mark, family } = key else { return None };
+            Some(format!("{:#010x} . {family} comment \"{}\"", mark.get(), entry.to_comment()))
+        }),
+    )?;
+    writeln!(text, "\t}}\n")?;
+    writeln!(text, "\tchain ledger {{\n\t}}\n")?;
+    writeln!(text, "\tchain prerouting {{")?;
+    writeln!(text, "\t\ttype filter hook prerouting priority mangle; policy accept;")?;
+    for (name, _, key) in MAPS {
+        writeln!(text, "\t\tmeta mark set {key} map @{name} accept")?;
+    }
+    writeln!(text, "\t}}\n}}")
+}
+
+fn write_elements(text: &mut String, elements: impl Iterator<Item = String>) -> fmt::Result {
+    let mut separator = "\t\telements = { ";
+    let mut any = false;
+    for element in elements {
+        write!(text, "{separator}{element}")?;
+        separator = ",\n\t\t\t     ";
+        any = true;
+    }
+    if any { writeln!(text, " }}") } else { Ok(()) }
+}
+
+/// The map that holds `key`.
+fn map_of(key: &MarkKey) -> &'static str {
+    let exact = key.destination.is_host() && key.ports.is_single();
+    let host = key.destination.is_host() && key.ports.is_any();
+    match (exact, host, key.family()) {
+        (true, _, Family::Ipv4) => "exact4",
+        (true, _, Family::Ipv6) => "exact6",
+        (_, true, Family::Ipv4) => "host4",
+        (_, true, Family::Ipv6) => "host6",
+        (_, _, Family::Ipv4) => "range4",
+        (_, _, Family::Ipv6) => "range6",
+    }
+}
+
+fn element(key: &MarkKey, entry: &MarkEntry) -> String {
+    let MarkKey { destination, protocol, ports } = key;
+    let mark = entry.mark.map_or(0, Mark::get);
+    let comment =
+        entry.group.as_ref().map_or_else(String::new, |group| format!(" comment \"{group}\""));
+    if destination.is_host() && ports.is_any() {
+        return format!("{destination} . {protocol}{comment} : {mark:#010x}");
+    }
+    format!("{destination} . {protocol} . {}{comment} : {mark:#010x}", Ports(*ports))
+}
+
+/// Ports as nft takes them; "any" is a range like any other there.
+struct Ports(PortRange);
+
+impl Display for Ports {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_single() {
+            write!(f, "{}", self.0.first())
+        } else {
+            write!(f, "{}-{}", self.0.first(), self.0.last())
+        }
+    }
+}
