@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 
 /// Firewall marks and IPVS virtual services as one thing.
 #[derive(Debug, Parser)]
@@ -37,14 +38,16 @@ pub struct Global {
     /// Where what a reboot forgets is kept
     #[arg(long, value_name = "DIR", global = true, default_value = "/run/fwmarkctl")]
     pub run_dir: PathBuf,
-    /// What marks packets, whatever the configuration says
-    #[arg(long, value_name = "BACKEND", global = true)]
+    /// What marks packets, whatever the configuration says: nftables or iptables
+    #[arg(long, value_name = "BACKEND", global = true, hide_possible_values = true)]
     pub backend: Option<Backend>,
-    /// How to print
+    /// How to print: text or json
     #[arg(short, long, value_name = "FORMAT", global = true, default_value = "text")]
+    #[arg(hide_possible_values = true)]
     pub output: OutputFormat,
-    /// When to colour
+    /// When to colour: auto, always or never
     #[arg(long, value_name = "WHEN", global = true, default_value = "auto")]
+    #[arg(hide_possible_values = true)]
     pub color: ColorChoice,
     /// Say more on standard error (repeatable)
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
@@ -92,8 +95,8 @@ pub enum Command {
     #[command(after_help = "Examples:\n  fwmarkctl compile --format nft | nft -f -\n  \
                             fwmarkctl compile --format ipvsadm | ipvsadm -R")]
     Compile {
-        /// For which tool
-        #[arg(long, value_name = "FORMAT", default_value = "json")]
+        /// For which tool: nft, ipvsadm, iptables, ip6tables, or json for programs
+        #[arg(long, value_name = "FORMAT", default_value = "json", hide_possible_values = true)]
         format: CompileFormat,
     },
     /// Show what an apply would change; write nothing
@@ -124,6 +127,12 @@ pub enum Command {
         /// Do not ask
         #[arg(long)]
         yes: bool,
+    },
+    /// Print the completions of a shell
+    Completions {
+        /// Of which shell
+        #[arg(value_name = "SHELL")]
+        shell: Shell,
     },
 }
 

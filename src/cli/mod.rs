@@ -5,6 +5,7 @@ pub mod args;
 mod check;
 mod clear;
 mod compile;
+mod completions;
 mod failure;
 mod output;
 mod plan;
@@ -42,6 +43,7 @@ pub fn run(arguments: Arguments, no_color: bool) -> Exit {
         Command::Apply { adopt } => apply::run(&mut context, adopt),
         Command::Status { groups, check } => status::run(&mut context, &groups, check),
         Command::Clear { yes } => clear::run(&mut context, yes),
+        Command::Completions { shell } => completions::run(&mut context, shell),
     };
     result.unwrap_or_else(|error| {
         let exit = error.exit();

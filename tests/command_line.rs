@@ -1,0 +1,179 @@
+//! The command line without a kernel: answers, errors and exit codes as a user meets them.
+
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+const WEB: &str = "[group.web]\nvips = [\"172.18.100.7\"]\nports = [\"80/tcp\", \"443/tcp\"]\n\
+                   real = [\"172.18.100.11\"]\n";
+
+fn command(state: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fwmarkctl"));
+    command.arg("--state-dir").arg(state).args(arguments).env_remove("RUST_LOG");
+    command
+}
+
+/// Runs the program with `config` on its standard input.
+fn run(config: &[u8], arguments: &[&str]) -> Output {
+    let state = tempfile::tempdir().expect("a folder");
+    let mut child = command(state.path(), arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut input = child.stdin.take().expect("piped");
+    let config = config.to_vec();
+    let writer = std::thread::spawn(move || input.write_all(&config));
+    let output = child.wait_with_output().expect("the program ends");
+    // A program that refuses its arguments need not read.
+    drop(writer.join().expect("no panic"));
+    output
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).expect("text")
+}
+
+fn json(bytes: &[u8]) -> serde_json::Value {
+    serde_json::from_slice(bytes).unwrap_or_else(|error| panic!("{error}: {}", text(bytes)))
+}
+
+#[test]
+fn a_valid_config_is_called_valid() {
+    let output = run(WEB.as_bytes(), &["-c", "-", "check"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(text(&output.stdout), "Valid: 1 group, 2 mark rules, 1 service.\n");
+    assert_eq!(text(&output.stderr), "");
+}
+
+#[test]
+fn several_files_make_one_config() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (one, two) = (folder.path().join("one.toml"), folder.path().join("two.toml"));
+    std::fs::write(&one, WEB).expect("writable");
+    std::fs::write(&two, WEB.replace("web", "two").replace(".7", ".8")).expect("writable");
+    let (one, two) = (one.to_str().expect("text"), two.to_str().expect("text"));
+    let output = run(b"", &["-c", one, "-c", two, "check"]);
+    assert_eq!(text(&output.stdout), "Valid: 2 groups, 4 mark rules, 2 services.\n");
+    // The same group twice: both places are shown.
+    let output = run(b"", &["-c", one, "-c", one, "check"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).matches("one.toml:1:").count() >= 2, "{}", text(&output.stderr));
+}
+
+#[test]
+fn config_errors_exit_with_2_and_have_a_json_twin() {
+    let wrong = WEB.replace("172.18.100.7", "172.18.100.777");
+    let output = run(wrong.as_bytes(), &["-c", "-", "check"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("172.18.100.777"), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains(":2:9"), "{}", text(&output.stderr));
+
+    let output = run(wrong.as_bytes(), &["-c", "-", "-o", "json", "check"]);
+    assert_eq!(output.status.code(), Some(2));
+    let document = json(&output.stdout);
+    assert_eq!(document["format"], 1);
+    assert_eq!(document["error"]["kind"], "config");
+    assert_eq!(document["error"]["spans"][0]["line"], 2);
+}
+
+#[test]
+fn usage_errors_exit_with_2_and_have_a_json_twin() {
+    let output = run(b"", &["aply"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("apply"), "{}", text(&output.stderr));
+    let output = run(b"", &["-o", "json", "aply"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(json(&output.stdout)["error"]["kind"], "usage");
+}
+
+#[test]
+fn what_comes_later_is_said_and_not_ignored() {
+    for (config, word) in [
+        (format!("{WEB}via = \"address\"\n"), "via"),
+        (format!("{WEB}forward = \"fullnat\"\n"), "fullnat"),
+        (format!("[director]\nbackend = \"iptables\"\n{WEB}"), "iptables"),
+        (format!("[director]\nlocal-traffic = true\n{WEB}"), "local-traffic"),
+    ] {
+        let output = run(config.as_bytes(), &["-c", "-", "check"]);
+        assert_eq!(output.status.code(), Some(2), "{config}");
+        let said = text(&output.stderr);
+        assert!(said.contains("yet") && said.contains(word), "{said}");
+    }
+    for arguments in [["--backend", "iptables", "check"], ["compile", "--format", "iptables"]] {
+        let output = run(WEB.as_bytes(), &[&["-c", "-"], &arguments[..]].concat());
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(text(&output.stderr).contains("not there yet"), "{}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn bad_files_are_refused_by_name() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    std::fs::write(path("empty.toml"), "").expect("writable");
+    std::fs::write(path("nul.toml"), b"[group.web]\0\n").expect("writable");
+    std::fs::write(path("latin.toml"), b"# caf\xe9\n").expect("writable");
+    std::fs::write(path("garbage.toml"), vec![b'x'; 10 << 20]).expect("writable");
+    std::fs::write(path("huge.toml"), vec![b'\n'; 17 << 20]).expect("writable");
+    std::fs::create_dir(path("folder.toml")).expect("writable");
+    for name in ["empty", "nul", "latin", "garbage", "huge", "folder", "missing"] {
+        let file = path(&format!("{name}.toml"));
+        for command in ["check", "plan", "apply", "compile"] {
+            let output = run(b"", &["-c", file.to_str().expect("text"), command]);
+            assert_eq!(output.status.code(), Some(2), "{name} {command}");
+            let said = text(&output.stderr);
+            assert!(said.contains(&format!("{name}.toml")), "{name} {command}: {said}");
+            assert!(said.len() < 4_000, "{name} {command}: {} bytes", said.len());
+        }
+    }
+}
+
+#[test]
+fn a_config_of_ten_megabytes_is_read() {
+    let comment = "# a line of a comment that somebody generated\n".repeat(220_000);
+    assert!(comment.len() > 10_000_000);
+    let output = run((comment + WEB).as_bytes(), &["-c", "-", "check"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let group = |n: usize| {
+        WEB.replace("web", &format!("g{n}")).replace("100.7", &format!("{}.{}", n / 250, n % 250))
+    };
+    let config = folder.path().join("many.toml");
+    std::fs::write(&config, (0..5_000).map(group).collect::<String>()).expect("writable");
+    let config = config.to_str().expect("text");
+    let mut child = command(folder.path(), &["-c", config, "compile", "--format", "nft"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut first = [0; 10];
+    child.stdout.take().expect("piped").read_exact(&mut first).expect("some output");
+    let output = child.wait_with_output().expect("the program ends");
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(text(&output.stderr), "");
+}
+
+#[test]
+fn clear_without_a_terminal_wants_to_be_told() {
+    let output = run(b"y\n", &["clear"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("--yes"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn every_help_fits_a_screen() {
+    for command in
+        [&[][..], &["check"], &["compile"], &["plan"], &["apply"], &["status"], &["clear"]]
+    {
+        let output = run(b"", &[command, &["--help"]].concat());
+        assert_eq!(output.status.code(), Some(0));
+        let lines = text(&output.stdout).lines().count();
+        assert!((5..=50).contains(&lines), "{command:?}: {lines} lines");
+    }
+}
