@@ -66,8 +66,9 @@ ring:
 	tests/kernel/run "$$binary" $(RING) | tee target/ring.txt; \
 	grep -q '^test result: ok. [1-9]' target/ring.txt
 
-bench: build
-	benches/run
+bench: setup
+	@binary=$$(cargo bench --locked --no-run --bench apply 2>&1 | tee /dev/stderr | sed -n 's/.*Executable.*(\(.*\))/\1/p'); \
+	tests/kernel/run "$$binary" | tee target/bench.md
 
 # Writes what the golden tests compare with; read the difference before you commit it.
 golden:

@@ -1,0 +1,158 @@
+//! How long an apply takes, against `nft -f` plus `ipvsadm -R` of the same state in the
+//! same run, and how much memory it needs. Groups of 2 ports and 4 real servers.
+//!
+//! Run through `make bench`, which finds a kernel with IPVS. Times are wall-clock times
+//! of whole processes and depend on the machine; the ratio is what counts.
+
+#![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
+#![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on shall say where")]
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::resource::{UsageWho, getrusage};
+
+const FWMARKCTL: &str = env!("CARGO_BIN_EXE_fwmarkctl");
+
+/// What one run of a program cost.
+#[derive(Debug, Clone, Copy, Default)]
+struct Cost {
+    time: Duration,
+    /// Peak resident memory, in KiB.
+    memory: i64,
+    /// Bytes sent to the kernel, where the program tells.
+    sent: usize,
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [word, program, rest @ ..] = arguments.as_slice()
+        && word == "measured"
+    {
+        return measured(program, rest);
+    }
+    let sizes: Vec<usize> = arguments.iter().filter_map(|word| word.parse().ok()).collect();
+    let sizes = if sizes.is_empty() { vec![10, 1_000, 10_000] } else { sizes };
+    println!(
+        "| groups | apply | `nft -f` + `ipvsadm -R` | ratio | no change | one group | sent for one group | peak memory |"
+    );
+    println!("|---|---|---|---|---|---|---|---|");
+    for size in sizes {
+        // A namespace belongs to a thread; so each size has one of its own.
+        std::thread::spawn(move || row(size)).join().unwrap();
+    }
+}
+
+fn row(groups: usize) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    std::fs::write(path("config.toml"), config(groups, 1)).unwrap();
+    std::fs::write(path("changed.toml"), config(groups, 7)).unwrap();
+    for format in ["nft", "ipvsadm"] {
+        let output = File::create(path(format)).unwrap();
+        let status = Command::new(FWMARKCTL)
+            .args(["--state-dir", path("state").to_str().unwrap(), "-c"])
+            .arg(path("config.toml"))
+            .args(["compile", "--format", format])
+            .stdout(output)
+            .status();
+        assert!(status.unwrap().success());
+    }
+
+    namespace();
+    let nft = run("nft", &["-f", path("nft").to_str().unwrap()], None);
+    let ipvsadm = run("ipvsadm", &["-R"], Some(&path("ipvsadm")));
+    let tools = nft.time + ipvsadm.time;
+
+    namespace();
+    let apply = |config: &str| {
+        let (config, state) = (path(config), path("state"));
+        let words = [
+            "-vv",
+            "--state-dir",
+            state.to_str().unwrap(),
+            "-q",
+            "-c",
+            config.to_str().unwrap(),
+            "apply",
+        ];
+        run(FWMARKCTL, &words, None)
+    };
+    let whole = apply("config.toml");
+    let nothing = apply("config.toml");
+    let one = apply("changed.toml");
+    println!(
+        "| {groups} | {} | {} | {:.1} | {} | {} | {} B | {:.1} MiB |",
+        seconds(whole.time),
+        seconds(tools),
+        tools.as_secs_f64() / whole.time.as_secs_f64(),
+        seconds(nothing.time),
+        seconds(one.time),
+        one.sent,
+        whole.memory as f64 / 1024.0,
+    );
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.3} s", time.as_secs_f64())
+}
+
+/// A fresh network namespace, with its loopback up: IPVS refuses servers without.
+fn namespace() {
+    unshare(CloneFlags::CLONE_NEWNET).unwrap();
+    assert!(Command::new("ip").args(["link", "set", "lo", "up"]).status().unwrap().success());
+}
+
+/// Groups of 2 ports and 4 real servers; the first server of the middle group has
+/// `weight`.
+fn config(groups: usize, weight: u32) -> String {
+    let mut text = String::new();
+    for n in 0..groups {
+        let (high, low) = (n / 250, n % 250 + 1);
+        let weight = if n == groups / 2 { weight } else { 1 };
+        text += &format!(
+            "[group.g{n}]\nvips = [\"10.1.{high}.{low}\"]\nports = [\"80/tcp\", \"443/tcp\"]\n\
+             scheduler = \"rr\"\npersistence = \"pfwmc\"\nreal = [\
+             {{ address = \"10.2.{high}.{low}\", weight = {weight} }}, \"10.3.{high}.{low}\", \
+             \"10.4.{high}.{low}\", \"10.5.{high}.{low}\"]\n\n"
+        );
+    }
+    text
+}
+
+/// Runs a program to its end, through ourselves, so that its peak memory is its own.
+fn run(program: &str, arguments: &[&str], input: Option<&Path>) -> Cost {
+    let input = input.map_or_else(Stdio::null, |path: &Path| File::open(path).unwrap().into());
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["measured", program])
+        .args(arguments)
+        .env("RUST_LOG", "fwmarkctl::netlink=debug")
+        .stdin(input)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{program}: {said}");
+    let measured = String::from_utf8(output.stdout).unwrap();
+    let mut numbers = measured.split_whitespace().rev();
+    let memory = numbers.next().unwrap().parse().unwrap();
+    let time = Duration::from_nanos(numbers.next().unwrap().parse().unwrap());
+    let sent = said
+        .lines()
+        .filter_map(|line| {
+            line.split("sent=").nth(1)?.split_whitespace().next()?.parse::<usize>().ok()
+        })
+        .sum();
+    Cost { time, memory, sent }
+}
+
+fn measured(program: &str, arguments: &[String]) {
+    let program = PathBuf::from(program);
+    let start = Instant::now();
+    let status = Command::new(&program).args(arguments).status().unwrap();
+    let time = start.elapsed();
+    assert!(status.success(), "{}: {status}", program.display());
+    println!("{} {}", time.as_nanos(), getrusage(UsageWho::RUSAGE_CHILDREN).unwrap().max_rss());
+}
