@@ -191,13 +191,11 @@ fn rules_of_prerouting(rules: &[RuleFound]) -> Vec<String> {
         }
     }
     for (map, steps) in &ours {
+        let name = text(map.name());
         match found.iter().filter(|rule| rule.steps == *steps).count() {
-            0 => {
-                differences.push(format!("the rule that looks up {} is missing", text(map.name())))
-            }
             1 => {}
-            many => differences
-                .push(format!("the rule that looks up {} stands {many} times", text(map.name()))),
+            0 => differences.push(format!("the rule that looks up {name} is missing")),
+            many => differences.push(format!("the rule that looks up {name} stands {many} times")),
         }
     }
     let in_order = found.iter().map(|rule| &rule.steps).eq(ours.iter().map(|(_, steps)| steps));

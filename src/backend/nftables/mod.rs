@@ -7,6 +7,7 @@
 mod decode;
 mod element;
 mod encode;
+mod expression;
 mod frame;
 mod inspect;
 mod map;
@@ -37,15 +38,16 @@ impl Nftables {
 
 impl Netfilter for Nftables {
     fn observe(&self) -> Result<Observed<MarkRuleset>, NetfilterError> {
-        let mut reader = Reader { socket: open()? };
         for attempt in 1..=ATTEMPTS {
+            let mut reader = Reader::open()?;
             let generation = reader.generation()?;
             let found = reader.table(generation);
-            let unchanged = reader.generation()? == generation;
+            // A dump that was given up leaves its rest in the socket.
+            let after = if found.is_ok() { reader } else { Reader::open()? }.generation()?;
             match found {
-                Ok(value) if unchanged => return Ok(Observed { value, generation }),
+                Ok(value) if after == generation => return Ok(Observed { value, generation }),
                 // What was being read vanished, or was written under way.
-                Err(error) if unchanged && !matches!(error, NetlinkError::Interrupted) => {
+                Err(error) if after == generation && !is_interruption(&error) => {
                     return Err(unreadable(error));
                 }
                 _ => tracing::debug!(attempt, "the ruleset changed while it was read"),
@@ -77,6 +79,10 @@ fn open() -> Result<Socket, NetfilterError> {
 
 fn no_nf_tables() -> NetfilterError {
     NetfilterError::Unsupported("load the module nf_tables, or use a kernel that has it".to_owned())
+}
+
+fn is_interruption(error: &NetlinkError) -> bool {
+    matches!(error, NetlinkError::Interrupted)
 }
 
 /// Why the ruleset could not be read.
@@ -112,6 +118,10 @@ struct Reader {
 }
 
 impl Reader {
+    fn open() -> Result<Self, NetfilterError> {
+        Ok(Self { socket: open()? })
+    }
+
     fn generation(&mut self) -> Result<Generation, NetfilterError> {
         let answer = self.ask(wire::GET_GENERATION, &[], decode::generation);
         match answer {
