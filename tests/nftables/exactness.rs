@@ -60,18 +60,6 @@ table inet fwmarkctl {
 }
 "#;
 
-/// What a listing says, whatever order the kernel keeps sets and their elements in.
-fn sorted(listing: &str) -> Vec<String> {
-    let mut lines: Vec<String> = listing
-        .replace("elements = {", "")
-        .lines()
-        .map(|line| line.trim().trim_end_matches([',', '}', ' ']).to_owned())
-        .filter(|line| !line.is_empty())
-        .collect();
-    lines.sort();
-    lines
-}
-
 #[test]
 fn a_table_that_nft_made_is_intact_and_has_the_same_entries() {
     in_namespace(|| {

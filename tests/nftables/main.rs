@@ -47,6 +47,18 @@ fn nft_file(ruleset: &str) {
     assert!(child.wait().expect("nft ends").success(), "nft refused:\n{ruleset}");
 }
 
+/// What a listing says, whatever order the kernel keeps sets and their elements in.
+fn sorted(listing: &str) -> Vec<String> {
+    let mut lines: Vec<String> = listing
+        .replace("elements = {", "")
+        .lines()
+        .map(|line| line.trim().trim_end_matches([',', '}', ' ']).to_owned())
+        .filter(|line| !line.is_empty())
+        .collect();
+    lines.sort();
+    lines
+}
+
 fn observe() -> Observed<MarkRuleset> {
     Nftables::new().observe().expect("the ruleset can be read")
 }

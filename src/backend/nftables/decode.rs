@@ -38,6 +38,8 @@ pub(super) struct SetFound {
     pub(super) flags: u32,
     pub(super) key: (u32, u32),
     pub(super) data: (u32, u32),
+    /// How many elements it holds, where the kernel says so (Linux 6.16 and later).
+    pub(super) count: Option<u32>,
     /// How many elements it may hold at most.
     pub(super) capacity: Option<u32>,
     /// The lengths of the key's parts, where the kernel says them.
@@ -108,6 +110,7 @@ pub(super) fn set(message: Message<'_>) -> Result<SetFound, NetlinkError> {
         flags: number(of::FLAGS),
         key: (number(of::KEY_TYPE), number(of::KEY_LENGTH)),
         data: (number(of::DATA_TYPE), number(of::DATA_LENGTH)),
+        count: fields.number(of::COUNT),
         capacity: description.number(of::DESCRIPTION_SIZE),
         parts,
         stateful: fields.get(of::EXPRESSION).or(fields.get(of::EXPRESSIONS)).is_some(),
