@@ -194,3 +194,38 @@ fn any_state_and_any_way_to_another_read_back() {
         }
     });
 }
+
+#[test]
+fn a_reader_among_writers_sees_one_state_or_the_other() {
+    in_namespace(|| {
+        let state = |mark: u32| -> (Marking, Services) {
+            let entries = (0..2000_u16).map(|number| {
+                let address = format!("10.{mark}.{}.{}", number / 250, number % 250);
+                (key(&address, Protocol::Tcp, ports(80, 80)), entry(mark, "web"))
+            });
+            (entries.collect(), Services::new())
+        };
+        let (one, other) = (state(1), state(2));
+        switch(&creation(&one)).expect("created");
+        let (there, back) = (between(&one, &other), between(&other, &one));
+        // A thread has the namespace of the thread that starts it.
+        let writer = std::thread::spawn(move || {
+            for _ in 0..40 {
+                for change in [&there, &back] {
+                    switch(change).expect("the only writer");
+                    std::thread::sleep(std::time::Duration::from_millis(10));
+                }
+            }
+        });
+        let mut seen = [0, 0];
+        while !writer.is_finished() {
+            // A reader may give up, but never tell what was not.
+            let Ok(found) = Nftables::new().observe() else { continue };
+            let which = [&one, &other].iter().position(|state| state.0 == found.value.entries);
+            seen[which.expect("one of the two states")] += 1;
+            assert_eq!(found.value.frame, Frame::Intact);
+        }
+        writer.join().expect("the writer ends well");
+        assert!(seen.iter().all(|&count| count > 0), "{seen:?}");
+    });
+}

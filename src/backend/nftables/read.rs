@@ -64,9 +64,9 @@ impl Reader {
                 Ok(())
             })?;
         }
-        for set in &found.sets {
-            if let Some(known) = Set::named(&set.name) {
-                found.entries.merge(self.elements(at, known, set.count)?);
+        for set in Set::all() {
+            if let Some(there) = found.sets.iter().find(|there| there.name == text(set.name())) {
+                found.entries.merge(self.elements(at, set, there.count)?);
             }
         }
         Ok(found.judge())
