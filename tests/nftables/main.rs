@@ -1,7 +1,10 @@
 //! The nftables backend on this machine's own kernel: each test in a network namespace
-//! of its own. They need CAP_SYS_ADMIN and CAP_NET_ADMIN, and fail without: a test that
-//! skips itself proves nothing.
+//! of its own. They need `CAP_SYS_ADMIN` and `CAP_NET_ADMIN`, and fail without: a test
+//! that skips itself proves nothing.
 
+mod drift;
+mod exactness;
+mod refusals;
 mod round_trip;
 
 use std::collections::BTreeMap;
@@ -9,7 +12,7 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use fwmarkctl::backend::nftables::Nftables;
-use fwmarkctl::backend::{Generation, MarkRuleset, Netfilter, NetfilterError, Observed};
+use fwmarkctl::backend::{MarkRuleset, Netfilter, NetfilterError, Observed};
 use fwmarkctl::model::{Family, Mark, PortRange, Protocol};
 use fwmarkctl::plan::{EntryChange, FrameChange, LedgerChange, MarkSwitch};
 use fwmarkctl::state::{
@@ -42,6 +45,18 @@ fn nft_file(ruleset: &str) {
         Command::new("nft").args(["-f", "-"]).stdin(Stdio::piped()).spawn().expect("nft");
     child.stdin.take().expect("a pipe").write_all(ruleset.as_bytes()).expect("nft reads");
     assert!(child.wait().expect("nft ends").success(), "nft refused:\n{ruleset}");
+}
+
+/// What a listing says, whatever order the kernel keeps sets and their elements in.
+fn sorted(listing: &str) -> Vec<String> {
+    let mut lines: Vec<String> = listing
+        .replace("elements = {", "")
+        .lines()
+        .map(|line| line.trim().trim_end_matches([',', '}', ' ']).to_owned())
+        .filter(|line| !line.is_empty())
+        .collect();
+    lines.sort();
+    lines
 }
 
 fn observe() -> Observed<MarkRuleset> {

@@ -1,7 +1,5 @@
 //! What is written reads back.
 
-use std::time::Instant;
-
 use fwmarkctl::backend::Frame;
 use proptest::collection::btree_map;
 use proptest::prelude::*;
@@ -118,11 +116,8 @@ fn fifty_thousand_entries_are_one_transaction() {
         let wanted = (marking, Services::new());
         let before = observe().generation;
         let change = creation(&wanted);
-        let start = Instant::now();
         switch(&change).expect("created");
-        let switched = start.elapsed();
         let found = observe();
-        println!("switch {switched:?}, observe {:?}", start.elapsed() - switched);
         assert_eq!(found.generation.0, before.0 + 1);
         assert_eq!(found.value.frame, Frame::Intact);
         assert!(found.value.entries == wanted.0, "{} entries", found.value.entries.len());
@@ -197,5 +192,40 @@ fn any_state_and_any_way_to_another_read_back() {
         if let Err(error) = result {
             panic!("{error}");
         }
+    });
+}
+
+#[test]
+fn a_reader_among_writers_sees_one_state_or_the_other() {
+    in_namespace(|| {
+        let state = |mark: u32| -> (Marking, Services) {
+            let entries = (0..2000_u16).map(|number| {
+                let address = format!("10.{mark}.{}.{}", number / 250, number % 250);
+                (key(&address, Protocol::Tcp, ports(80, 80)), entry(mark, "web"))
+            });
+            (entries.collect(), Services::new())
+        };
+        let (one, other) = (state(1), state(2));
+        switch(&creation(&one)).expect("created");
+        let (there, back) = (between(&one, &other), between(&other, &one));
+        // A thread has the namespace of the thread that starts it.
+        let writer = std::thread::spawn(move || {
+            for _ in 0..40 {
+                for change in [&there, &back] {
+                    switch(change).expect("the only writer");
+                    std::thread::sleep(std::time::Duration::from_millis(10));
+                }
+            }
+        });
+        let mut seen = [0, 0];
+        while !writer.is_finished() {
+            // A reader may give up, but never tell what was not.
+            let Ok(found) = Nftables::new().observe() else { continue };
+            let which = [&one, &other].iter().position(|state| state.0 == found.value.entries);
+            seen[which.expect("one of the two states")] += 1;
+            assert_eq!(found.value.frame, Frame::Intact);
+        }
+        writer.join().expect("the writer ends well");
+        assert!(seen.iter().all(|&count| count > 0), "{seen:?}");
     });
 }

@@ -5,6 +5,7 @@
 use nftnl::nftnl_sys::libc;
 
 use super::element::{Element, Key};
+use super::expression;
 use super::frame::{Set, Step};
 use super::wire::{self, Fields, attributes, body, malformed};
 use crate::backend::Generation;
@@ -37,6 +38,8 @@ pub(super) struct SetFound {
     pub(super) flags: u32,
     pub(super) key: (u32, u32),
     pub(super) data: (u32, u32),
+    /// How many elements it holds, where the kernel says so (Linux 6.16 and later).
+    pub(super) count: Option<u32>,
     /// How many elements it may hold at most.
     pub(super) capacity: Option<u32>,
     /// The lengths of the key's parts, where the kernel says them.
@@ -107,6 +110,7 @@ pub(super) fn set(message: Message<'_>) -> Result<SetFound, NetlinkError> {
         flags: number(of::FLAGS),
         key: (number(of::KEY_TYPE), number(of::KEY_LENGTH)),
         data: (number(of::DATA_TYPE), number(of::DATA_LENGTH)),
+        count: fields.number(of::COUNT),
         capacity: description.number(of::DESCRIPTION_SIZE),
         parts,
         stateful: fields.get(of::EXPRESSION).or(fields.get(of::EXPRESSIONS)).is_some(),
@@ -121,7 +125,7 @@ pub(super) fn rule(message: Message<'_>) -> Result<RuleFound, NetlinkError> {
         let expression = Fields::read(expression?.1)?;
         let kind = expression.text(of::EXPRESSION_NAME).unwrap_or("?");
         let data = expression.nested(of::EXPRESSION_DATA)?;
-        steps.extend(step(kind, &data)?);
+        steps.extend(expression::read(kind, &data)?);
     }
     let comment = fields.get(of::USERDATA).and_then(wire::comment);
     Ok(RuleFound {
@@ -130,61 +134,6 @@ pub(super) fn rule(message: Message<'_>) -> Result<RuleFound, NetlinkError> {
         steps,
         comment: comment.map(str::to_owned),
     })
-}
-
-/// One expression, by the attributes `NFTA_META_*`, `NFTA_CMP_*` and so on; `None` for
-/// one that does nothing.
-fn step(kind: &str, data: &Fields<'_>) -> Result<Option<Step>, NetlinkError> {
-    let number = |kind: u16| data.number(kind);
-    let at = |kind: u16| data.number(kind).and_then(word);
-    let known = match kind {
-        "meta" => match (number(2), at(1), at(3)) {
-            (Some(key), Some(to), None) => Some(Step::Meta { key, to }),
-            (Some(key), None, Some(from)) if key == libc::NFT_META_MARK.cast_unsigned() => {
-                Some(Step::SetMark { from })
-            }
-            _ => None,
-        },
-        "cmp" => match (at(1), number(2), data.nested(3)?.get(wire::element::VALUE)) {
-            (Some(register), Some(0), Some(value)) => {
-                Some(Step::Equals { register, value: value.to_vec() })
-            }
-            _ => None,
-        },
-        "payload" => match (at(1), number(2), number(3), number(4)) {
-            (Some(to), Some(base), Some(offset), Some(length)) => {
-                Some(Step::Payload { base, offset, length, to })
-            }
-            _ => None,
-        },
-        "lookup" => match (data.text(1), at(2), at(3), number(5).unwrap_or(0)) {
-            (Some(map), Some(key), Some(to), 0) => {
-                Some(Step::Lookup { map: map.to_owned(), key, to })
-            }
-            _ => None,
-        },
-        "immediate" => {
-            // NFTA_DATA_VERDICT, and in it NFTA_VERDICT_CODE; register 0 is the verdict.
-            let verdict = data.nested(2)?.nested(2)?.number(1);
-            let accept = libc::NF_ACCEPT.cast_unsigned();
-            (number(1) == Some(0) && verdict == Some(accept)).then_some(Step::Accept)
-        }
-        "counter" => Some(Step::Counter),
-        // nft 1.0.6 swaps the bytes of the protocol, which is one byte, in pairs: the
-        // kernel swaps length / size times (`nft_byteorder_eval`), which is never.
-        "byteorder" if number(1) == number(2) && number(4) < number(5) => return Ok(None),
-        _ => None,
-    };
-    Ok(Some(known.unwrap_or_else(|| Step::Foreign(kind.to_owned()))))
-}
-
-/// The word at which the kernel's register begins (`nft_parse_register`).
-fn word(register: u32) -> Option<u32> {
-    match register {
-        1..=4 => Some((register - 1) * 4),
-        8..=23 => Some(register - 8),
-        _ => None,
-    }
 }
 
 /// The elements of one message. What is no element of a set of ours is words.
@@ -237,13 +186,6 @@ fn name(fields: &Fields<'_>, kind: u16) -> Result<String, NetlinkError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn both_names_of_a_register_are_one() {
-        assert_eq!([word(1), word(8)], [Some(0), Some(0)]);
-        assert_eq!([word(2), word(12)], [Some(4), Some(4)]);
-        assert_eq!([word(0), word(5), word(24)], [None; 3]);
-    }
 
     #[test]
     fn random_bytes_are_errors_or_values_never_panics() {

@@ -4,16 +4,14 @@
 use std::collections::BTreeMap;
 use std::ffi::CString;
 
-use nftnl::expr::{
-    Cmp, CmpOp, Counter, Ipv4HeaderField, Ipv6HeaderField, Meta, NetworkHeaderField, Payload,
-    Verdict,
-};
+use nftnl::expr::Counter;
 use nftnl::nftnl_sys::libc;
 use nftnl::{Chain, ChainType, Hook, MsgType, NlMsg, Policy, ProtoFamily, Rule, Table};
 
 use super::element::Element;
-use super::frame::{self, Set, Step};
-use super::map::{MapLookup, MetaInto, NativeSet, PayloadInto, Scratch};
+use super::expression;
+use super::frame::{self, Set};
+use super::map::{NativeSet, Scratch};
 use super::wire;
 use crate::backend::{Generation, NetfilterError};
 use crate::netlink::{APPEND, CREATE, EXCL, REQUEST, put_message};
@@ -104,7 +102,7 @@ impl Batch {
     fn create(&mut self, table: &Table) {
         self.append(table, MsgType::Add, CREATE | EXCL);
         for (id, set) in (1..).zip(Set::all()) {
-            self.append(&NativeSet::new(set, id), MsgType::Add, CREATE | EXCL);
+            self.append(&NativeSet::definition(set, id), MsgType::Add, CREATE | EXCL);
         }
         self.append(&Chain::new(frame::LEDGER, table), MsgType::Add, CREATE | EXCL);
         let mut prerouting = Chain::new(frame::PREROUTING, table);
@@ -119,7 +117,7 @@ impl Batch {
         for map in Set::MAPS {
             let mut rule = Rule::new(chain);
             for step in frame::rule(map) {
-                add_step(&mut rule, map, &step);
+                expression::add(&mut rule, map, &step);
             }
             self.append(&rule, MsgType::Add, CREATE | APPEND);
         }
@@ -184,7 +182,7 @@ struct Lists(BTreeMap<Set, NativeSet>);
 
 impl Lists {
     fn push(&mut self, set: Set, element: &Element<'_>) {
-        self.0.entry(set).or_insert_with(|| NativeSet::new(set, 0)).push(element);
+        self.0.entry(set).or_insert_with(|| NativeSet::list(set)).push(element);
     }
 
     fn push_service(
@@ -210,33 +208,116 @@ impl Lists {
     }
 }
 
-/// Adds one expression of the rule of `map`: nftnl's own where it works in its first
-/// register, one of ours elsewhere.
-fn add_step(rule: &mut Rule<'_>, map: Set, step: &Step) {
-    match step {
-        Step::Meta { key, to: 0 } if *key == Meta::NfProto.to_raw_key() => {
-            rule.add_expr(&Meta::NfProto)
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Mark, PortRange, Protocol};
+    use crate::state::{MarkEntry, MarkKey};
+
+    /// Type, flags, sequence number and payload of each message.
+    fn messages(mut batch: &[u8]) -> Vec<(u16, u16, u32, &[u8])> {
+        let mut messages = Vec::new();
+        while !batch.is_empty() {
+            let half = |at: usize| u16::from_ne_bytes([batch[at], batch[at + 1]]);
+            let word = |at: usize| u32::from_ne_bytes(*batch[at..].first_chunk().expect("4 bytes"));
+            let length = word(0) as usize;
+            messages.push((half(4), half(6), word(8), &batch[16..length]));
+            batch = &batch[length.next_multiple_of(4)..];
         }
-        Step::Meta { key, to } => rule.add_expr(&MetaInto { key: *key, word: *to }),
-        Step::Equals { value, .. } => rule.add_expr(&Cmp::new(CmpOp::Eq, value.as_slice())),
-        Step::Payload { offset: 16, length: 4, to: 0, .. } => {
-            rule.add_expr(&Payload::Network(NetworkHeaderField::Ipv4(Ipv4HeaderField::Daddr)));
+        messages
+    }
+
+    fn key(address: &str) -> MarkKey {
+        let ports = PortRange::single(80).expect("a port");
+        MarkKey { destination: address.parse().expect(address), protocol: Protocol::Tcp, ports }
+    }
+
+    fn entry() -> MarkEntry {
+        MarkEntry { mark: Mark::new(10), group: "web".parse().ok() }
+    }
+
+    fn kinds(change: &MarkSwitch) -> Vec<u16> {
+        let batch = switch(change, Generation(7)).expect("a batch");
+        messages(&batch).into_iter().map(|(kind, ..)| kind).collect()
+    }
+
+    #[test]
+    fn a_change_is_bracketed_numbered_and_unacknowledged() {
+        let (key, entry) = (key("192.0.2.1"), entry());
+        let change =
+            EntryChange { key, before: Some(entry.clone()), after: Some(MarkEntry { ..entry }) };
+        let change = MarkSwitch { entries: vec![change], ..MarkSwitch::default() };
+        let batch = switch(&change, Generation(0x0102_0304)).expect("a batch");
+        let messages = messages(&batch);
+        let [begin, removal, addition, end] = messages.as_slice() else {
+            panic!("{messages:?}");
+        };
+        assert_eq!((begin.0, end.0), (wire::BATCH_BEGIN, wire::BATCH_END));
+        assert_eq!(begin.3, [0, 0, 0, 10, 8, 0, 1, 0, 1, 2, 3, 4]);
+        assert_eq!((removal.0, removal.1), (wire::DEL_ELEMENTS, REQUEST));
+        assert_eq!((addition.0, addition.1), (wire::NEW_ELEMENTS, REQUEST | CREATE | EXCL));
+        assert_eq!([begin.2, removal.2, addition.2, end.2], [1, 2, 3, 4]);
+    }
+
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn an_element_has_the_bytes_that_nft_sends() {
+        let change = EntryChange { key: key("192.0.2.1"), before: None, after: Some(entry()) };
+        let change = MarkSwitch { entries: vec![change], ..MarkSwitch::default() };
+        let batch = switch(&change, Generation(1)).expect("a batch");
+        // From `nft --debug=mnl`, without the set's number, which is of a new set only;
+        // libnftnl writes the names of set and table in this order.
+        let expected: &[&[u8]] = &[
+            &[1, 0, 0, 0],
+            b"\x0b\0\x02\0exact4\0\0",
+            b"\x0e\0\x01\0fwmarkctl\0\0\0",
+            b"\x34\0\x03\x80\x30\0\x01\x80",
+            b"\x14\0\x01\x80\x10\0\x01\0\xc0\0\x02\x01\x06\0\0\0\0\x50\0\0",
+            b"\x0c\0\x02\x80\x08\0\x01\0\x0a\0\0\0",
+            b"\x0a\0\x06\0\x00\x04web\0\0\0",
+        ];
+        assert_eq!(messages(&batch)[1].3, expected.concat());
+    }
+
+    #[test]
+    fn all_removals_come_before_all_additions() {
+        let change = |address, before: bool, after: bool| EntryChange {
+            key: key(address),
+            before: before.then(entry),
+            after: after.then(entry),
+        };
+        let entries = vec![
+            change("192.0.2.1", false, true),
+            change("192.0.2.0/24", true, false),
+            change("2001:db8::1", true, true),
+        ];
+        let change = MarkSwitch { entries, ..MarkSwitch::default() };
+        let (del, new) = (wire::DEL_ELEMENTS, wire::NEW_ELEMENTS);
+        let (begin, end) = (wire::BATCH_BEGIN, wire::BATCH_END);
+        assert_eq!(kinds(&change), [begin, del, del, new, new, end]);
+        // There is nothing to remove from a table that is made anew.
+        let change = MarkSwitch { frame: FrameChange::Rebuild, ..change };
+        let kinds = kinds(&change);
+        assert_eq!(kinds[1..4], [wire::NEW_TABLE, wire::DEL_TABLE, wire::NEW_TABLE]);
+        assert!(!kinds.contains(&del));
+    }
+
+    #[test]
+    fn a_hundred_thousand_entries_are_whole_messages_of_at_most_64_kib() {
+        let entries = (0..100_000_u32).map(|number| EntryChange {
+            key: key(&std::net::Ipv4Addr::from_bits(0x0a00_0000 | number).to_string()),
+            before: None,
+            after: Some(entry()),
+        });
+        let change = MarkSwitch { entries: entries.collect(), ..MarkSwitch::default() };
+        let batch = switch(&change, Generation(1)).expect("a batch");
+        let mut count = 0;
+        for (kind, _, _, payload) in messages(&batch) {
+            if kind == wire::NEW_ELEMENTS {
+                let list = wire::body(payload).expect("a body").get(wire::element::LIST);
+                count += wire::attributes(list.expect("elements")).map(Result::unwrap).count();
+            }
         }
-        Step::Payload { offset: 24, length: 16, to: 0, .. } => {
-            rule.add_expr(&Payload::Network(NetworkHeaderField::Ipv6(Ipv6HeaderField::Daddr)));
-        }
-        Step::Payload { base, offset, length, to } => {
-            rule.add_expr(&PayloadInto {
-                base: *base,
-                offset: *offset,
-                length: *length,
-                word: *to,
-            });
-        }
-        Step::Lookup { .. } => rule.add_expr(&MapLookup { map: map.name() }),
-        Step::SetMark { .. } => rule.add_expr(&Meta::Mark { set: true }),
-        Step::Accept => rule.add_expr(&Verdict::Accept),
-        Step::Counter => rule.add_expr(&Counter),
-        Step::Foreign(_) => {}
+        assert_eq!(count, 100_000);
     }
 }

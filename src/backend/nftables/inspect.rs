@@ -1,12 +1,12 @@
 //! Whether the kernel's table is the one that we make: what differs, in sentences.
 
-use std::collections::btree_map::Entry;
+use std::collections::BTreeMap;
 
 use super::decode::{ChainFound, RuleFound, SetFound};
 use super::element::Element;
 use super::frame::{self, LEDGER, MARK_LENGTH, MARK_TYPE, PREROUTING, Set, Step, text};
 use crate::backend::{Frame, MarkRuleset};
-use crate::state::{Ledger, Marking, Record};
+use crate::state::{Ledger, LedgerEntry, Marking, Record, ServiceKey};
 
 /// How many entries of one set are named when none of them can be read.
 const NAMED: usize = 5;
@@ -20,38 +20,55 @@ pub(super) struct Found {
     pub(super) rules: Vec<RuleFound>,
     /// The names of stateful objects and flowtables: ours has none.
     pub(super) objects: Vec<String>,
-    pub(super) marking: Marking,
-    pub(super) ledger: Ledger,
-    /// What cannot be read or does not belong where it is.
-    pub(super) odd_elements: Vec<String>,
+    pub(super) entries: Entries,
 }
 
-impl Found {
-    /// Takes the elements of one set; what is no entry becomes words.
+/// What sets hold.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Entries {
+    marking: Marking,
+    services: BTreeMap<ServiceKey, LedgerEntry>,
+    /// What cannot be read or does not belong where it is.
+    odd: Vec<String>,
+    /// How many elements were read.
+    pub(super) count: usize,
+    /// Whether one came twice.
+    pub(super) repeated: bool,
+}
+
+impl Entries {
+    /// Takes an element of `set`; what is no entry becomes words.
     pub(super) fn take(&mut self, set: Set, element: Result<Element<'_>, String>) {
+        self.count += 1;
         let taken = element.and_then(|element| {
             if set == Set::Services {
                 let (key, entry) = element.to_service()?;
-                self.ledger.services.insert(key, entry);
+                self.repeated |= self.services.insert(key, entry).is_some();
                 return Ok(());
             }
             let (key, entry) = element.to_mark(set)?;
-            match self.marking.entry(key) {
-                Entry::Vacant(free) => drop(free.insert(entry)),
-                Entry::Occupied(mut taken) if Set::of(&key) == set => drop(taken.insert(entry)),
-                Entry::Occupied(_) => {}
-            }
-            if Set::of(&key) == set {
-                Ok(())
-            } else {
-                Err(format!("{key}, which belongs into {}", text(Set::of(&key).name())))
-            }
+            self.repeated |= self.marking.insert(key, entry).is_some();
+            let home = Set::of(&key);
+            let misplaced = || format!("{key}, which belongs into {}", text(home.name()));
+            if home == set { Ok(()) } else { Err(misplaced()) }
         });
         if let Err(what) = taken {
-            self.odd_elements.push(format!("{} holds {what}", text(set.name())));
+            self.odd.push(format!("{} holds {what}", text(set.name())));
         }
     }
 
+    /// Adds what another set holds. Sets are looked up in their order: the first that
+    /// knows a packet marks it.
+    pub(super) fn merge(&mut self, other: Self) {
+        for (key, entry) in other.marking {
+            self.marking.entry(key).or_insert(entry);
+        }
+        self.services.extend(other.services);
+        self.odd.extend(other.odd);
+    }
+}
+
+impl Found {
     /// The state of the frame, the entries and the ledger.
     pub(super) fn judge(mut self) -> MarkRuleset {
         let mut damages = self.damages();
@@ -66,8 +83,8 @@ impl Found {
         } else {
             Frame::Intact
         };
-        self.ledger.record = record;
-        MarkRuleset { frame, entries: self.marking, ledger: self.ledger }
+        let Entries { marking, services, .. } = self.entries;
+        MarkRuleset { frame, entries: marking, ledger: Ledger { record, services } }
     }
 
     /// What cannot be changed in place.
@@ -104,8 +121,8 @@ impl Found {
             damages.push(format!("the set {} is not ours", set.name));
         }
         damages.extend(self.objects.iter().map(|name| format!("the object {name} is not ours")));
-        let more = self.odd_elements.len().saturating_sub(NAMED);
-        damages.extend(self.odd_elements.drain(..).take(NAMED));
+        let more = self.entries.odd.len().saturating_sub(NAMED);
+        damages.extend(self.entries.odd.drain(..).take(NAMED));
         if more > 0 {
             damages.push(format!("{more} more entries cannot be read"));
         }
@@ -191,13 +208,11 @@ fn rules_of_prerouting(rules: &[RuleFound]) -> Vec<String> {
         }
     }
     for (map, steps) in &ours {
+        let name = text(map.name());
         match found.iter().filter(|rule| rule.steps == *steps).count() {
-            0 => {
-                differences.push(format!("the rule that looks up {} is missing", text(map.name())))
-            }
             1 => {}
-            many => differences
-                .push(format!("the rule that looks up {} stands {many} times", text(map.name()))),
+            0 => differences.push(format!("the rule that looks up {name} is missing")),
+            many => differences.push(format!("the rule that looks up {name} stands {many} times")),
         }
     }
     let in_order = found.iter().map(|rule| &rule.steps).eq(ours.iter().map(|(_, steps)| steps));
@@ -219,5 +234,28 @@ fn record(rules: &[RuleFound]) -> (Option<Record>, Option<String>) {
         None => (None, Some(format!("the rule of the chain {chain} is no commit record"))),
         record if rule.steps == [Step::Counter] => (record, None),
         record => (record, Some(format!("the rule of the chain {chain} does more than count"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Family, PortRange, Protocol};
+    use crate::state::{MarkEntry, MarkKey};
+
+    #[test]
+    fn an_element_that_comes_twice_is_noticed() {
+        let key = MarkKey {
+            destination: "192.0.2.1".parse().expect("a prefix"),
+            protocol: Protocol::Tcp,
+            ports: PortRange::ANY,
+        };
+        let entry = MarkEntry { mark: None, group: None };
+        let element = Element::of_mark(&key, Some(&entry));
+        let mut entries = Entries::default();
+        entries.take(Set::Host(Family::Ipv4), Ok(element.clone()));
+        assert!(!entries.repeated);
+        entries.take(Set::Host(Family::Ipv4), Ok(element));
+        assert!(entries.repeated && entries.count == 2);
     }
 }

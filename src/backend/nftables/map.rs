@@ -47,14 +47,20 @@ impl Scratch {
 pub(super) struct NativeSet(NonNull<sys::nftnl_set>);
 
 impl NativeSet {
-    /// The definition of `set`, and `id` to tell it apart within its batch.
-    pub(super) fn new(set: Set, id: u32) -> Self {
+    /// A list of elements of `set`.
+    pub(super) fn list(set: Set) -> Self {
         // SAFETY: no preconditions; the result is checked.
         let native = Self(allocated(unsafe { sys::nftnl_set_alloc() }));
         native.set_text(sys::NFTNL_SET_TABLE, frame::TABLE);
         native.set_text(sys::NFTNL_SET_NAME, set.name());
+        native.set_number(sys::NFTNL_SET_FAMILY, u32::from(wire::INET));
+        native
+    }
+
+    /// The definition of `set`, with an `id` that the kernel wants for each in a batch.
+    pub(super) fn definition(set: Set, id: u32) -> Self {
+        let native = Self::list(set);
         for (attribute, value) in [
-            (sys::NFTNL_SET_FAMILY, u32::from(wire::INET)),
             (sys::NFTNL_SET_ID, id),
             (sys::NFTNL_SET_FLAGS, set.flags()),
             (sys::NFTNL_SET_KEY_TYPE, set.key_type()),
@@ -364,6 +370,7 @@ pub(super) fn ask_for_details(socket: impl AsFd) {
 /// `buf` has room for `nft_nlmsg_maxsize()` bytes and is aligned for `struct nlmsghdr`.
 unsafe fn put_header(buf: *mut c_void, kind: libc::c_int, sequence: u32) -> *mut libc::nlmsghdr {
     let (buf, family) = (buf.cast::<libc::c_char>(), u16::from(wire::INET));
+    let kind = kind.cast_unsigned();
     // SAFETY: as the caller promises.
     unsafe { sys::nftnl_nlmsg_build_hdr(buf, kind as u16, family, 0, sequence) }
 }

@@ -81,14 +81,16 @@ fn object(message: Option<&[u8]>, offset: Option<u32>) -> String {
         wire::NEW_RULE if name(wire::rule::CHAIN) == text(LEDGER) => "the commit record".to_owned(),
         wire::NEW_RULE => format!("a rule of the chain {}", name(wire::rule::CHAIN)),
         wire::DEL_RULE => format!("the removal of the rules of {}", name(wire::rule::CHAIN)),
-        wire::NEW_ELEMENTS => elements(message, fields, offset),
-        wire::DEL_ELEMENTS => format!("the removal of {}", elements(message, fields, offset)),
+        wire::NEW_ELEMENTS => elements(message, fields.as_ref(), offset),
+        wire::DEL_ELEMENTS => {
+            format!("the removal of {}", elements(message, fields.as_ref(), offset))
+        }
         other => format!("a message of type {other:#x}"),
     }
 }
 
 /// The element at `offset`, or all of them where the kernel does not say which.
-fn elements(message: &[u8], fields: Option<Fields<'_>>, offset: Option<u32>) -> String {
+fn elements(message: &[u8], fields: Option<&Fields<'_>>, offset: Option<u32>) -> String {
     let set = fields
         .and_then(|fields| fields.text(wire::element::LIST_SET))
         .and_then(Set::named)
@@ -105,4 +107,50 @@ fn elements(message: &[u8], fields: Option<Fields<'_>>, offset: Option<u32>) -> 
         }
     }
     format!("one of {count} entries of {}", text(set.name()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::Generation;
+    use crate::plan::{FrameChange, MarkSwitch};
+
+    /// The error of a refused first table: message 1 is the batch's begin, 2 the table,
+    /// 3 to 9 the sets, 10 and 11 the chains, then the rules.
+    fn refused(sequence: u32, errno: Errno) -> NetfilterError {
+        let change = MarkSwitch { frame: FrameChange::Create, ..MarkSwitch::default() };
+        let batch = super::super::encode::switch(&change, Generation(1)).expect("a batch");
+        error(&batch, &Refusal { sequence, errno, offset: None, text: None })
+    }
+
+    #[test]
+    fn a_kernel_without_nf_tables_is_told_from_one_that_lacks_a_part() {
+        let words = |sequence, errno| match refused(sequence, errno) {
+            NetfilterError::Unsupported(words) => words,
+            other => panic!("{other:?}"),
+        };
+        assert!(words(1, Errno::OPNOTSUPP).starts_with("load the module"));
+        assert!(words(2, Errno::INVAL).contains("the table inet fwmarkctl needs"));
+        assert!(words(7, Errno::OPNOTSUPP).contains("the map range4 needs"));
+        assert!(words(11, Errno::NOENT).contains("the chain prerouting needs"));
+    }
+
+    #[test]
+    fn privilege_and_a_table_of_another_process_are_two_things() {
+        assert!(matches!(refused(1, Errno::PERM), NetfilterError::Privilege));
+        assert!(matches!(refused(2, Errno::PERM), NetfilterError::Refused { .. }));
+        assert!(matches!(refused(1, Errno::RESTART), NetfilterError::StaleGeneration));
+    }
+
+    #[test]
+    fn every_message_has_a_name_and_a_stranger_too() {
+        for sequence in 2..=17 {
+            let NetfilterError::Refused { object, .. } = refused(sequence, Errno::NOMEM) else {
+                panic!("message {sequence}");
+            };
+            assert!(!object.contains('?') && !object.contains("0x"), "{sequence}: {object}");
+        }
+        let NetfilterError::Refused { object, .. } = refused(99, Errno::NOMEM) else { panic!() };
+        assert_eq!(object, "a message that is not in the batch");
+    }
 }

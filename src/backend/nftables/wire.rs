@@ -83,6 +83,7 @@ pub(super) mod set {
     pub(in super::super) const FIELD_LENGTH: u16 = 1;
     pub(in super::super) const EXPRESSION: u16 = 17;
     pub(in super::super) const EXPRESSIONS: u16 = 18;
+    pub(in super::super) const COUNT: u16 = 20;
 }
 
 /// Attributes of a list of elements, of an element and of data, `NFTA_SET_ELEM_LIST_*`,
