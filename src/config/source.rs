@@ -157,7 +157,7 @@ pub(super) fn read_file(path: &Path, uid: u32, report: &mut Report) -> Option<u3
         let number = report.add_file(SourceFile::new(&name, String::new()));
         report
             .file_error(Code::Directory, number, &format!("{name} is a directory, not a file"))
-            .help("name the files in it one by one: --config FILE --config FILE");
+            .help("only files are read; name each of them: --config FILE --config FILE");
         return None;
     }
     let mode = about.mode();
