@@ -29,7 +29,7 @@ pub(super) fn is_duplicate(
     };
     let other = report.label(first, "first defined here");
     let diagnostic =
-        report.error(Code::DuplicateGroup, spot, &format!("group {name} is defined twice"));
+        report.error(Code::DuplicateGroup, spot, &format!("group {name}: defined twice"));
     diagnostic
         .label("again here")
         .also(other)

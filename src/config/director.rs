@@ -72,7 +72,10 @@ fn marks(scope: &mut Scope<'_>, value: Value<'_>) -> Checked<MarkRange> {
     };
     text.parse().map_err(|error: InvalidMark| {
         let help = match &error {
-            InvalidMark::Reversed { first, last } => format!("write \"{last}-{first}\""),
+            InvalidMark::Reversed { .. } => match text.split_once('-') {
+                Some((first, last)) => format!("write \"{}-{}\"", last.trim(), first.trim()),
+                None => format!("marks takes {expected}"),
+            },
             _ => format!("marks takes {expected}"),
         };
         scope.error(Code::InvalidMark, value.spot, error.to_string()).help(help);

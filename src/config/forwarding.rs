@@ -90,16 +90,15 @@ fn checksum(
         ("remcsum", TunnelChecksum::Remote),
     ];
     let checksum = scope.word(field.value, "checksum", &words)?;
-    let (fits, help) = match kind {
-        Ok(Kind::Ipip) => (checksum == TunnelChecksum::None, "an ipip tunnel has no checksum"),
-        Ok(Kind::Gre) => (checksum != TunnelChecksum::Remote, "a gre tunnel has none or csum"),
-        Ok(Kind::Gue) | Err(Reported) => (true, ""),
+    let (message, help) = match (kind, checksum) {
+        (Ok(Kind::Ipip), TunnelChecksum::Checksum | TunnelChecksum::Remote) => {
+            ("an ipip tunnel has no checksum", "leave checksum out, or use type = \"gue\"")
+        }
+        (Ok(Kind::Gre), TunnelChecksum::Remote) => {
+            ("only a gue tunnel has remcsum", "use checksum = \"csum\", or type = \"gue\"")
+        }
+        _ => return Ok(checksum),
     };
-    if fits {
-        return Ok(checksum);
-    }
-    scope
-        .error(Code::InvalidTunnel, field.value.spot, "this checksum is not one of its tunnel")
-        .help(help);
+    scope.error(Code::InvalidTunnel, field.value.spot, message).help(help);
     Err(Reported)
 }

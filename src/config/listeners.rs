@@ -182,7 +182,11 @@ fn port(scope: &mut Scope<'_>, item: Value<'_>) -> Checked<Listener> {
     };
     text.parse().map_err(|error: InvalidPorts| {
         let help = port_help(&text, &error);
-        scope.error(Code::InvalidPort, item.spot, error.to_string()).help(help);
+        let message = match error {
+            InvalidPorts::NotAPort(_) => format!("'{text}' is not a port"),
+            error => error.to_string(),
+        };
+        scope.error(Code::InvalidPort, item.spot, message).help(help);
         Reported
     })
 }
@@ -233,6 +237,9 @@ fn services(scope: &mut Scope<'_>, value: Value<'_>, presets: &Presets) -> Check
             continue;
         }
         sound = false;
+        if presets.is_broken(name) {
+            continue;
+        }
         let help = match nearest(name, presets.names()) {
             Some(near) => format!("did you mean '{near}'?"),
             None => format!("the services are {}", presets.names().collect::<Vec<_>>().join(", ")),

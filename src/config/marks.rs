@@ -24,12 +24,14 @@ pub(super) fn read(
     mode: Checked<Option<Mode>>,
     listeners: Checked<&[Written]>,
 ) -> Checked<ReadMarks> {
-    let per_listener = mode? == Some(Mode::Ppc);
+    // What is wrong with a mark itself is reported even where the mode is not known.
+    let per_listener = mode.map(|mode| mode == Some(Mode::Ppc));
     match (fields.get("mark"), fields.get("marks")) {
-        (None, None) if per_listener => {
-            Ok(ReadMarks { choice: MarkChoice::PerListener(BTreeMap::new()), written: Vec::new() })
+        (None, None) => {
+            let none = || MarkChoice::PerListener(BTreeMap::new());
+            let choice = if per_listener? { none() } else { MarkChoice::Automatic };
+            Ok(ReadMarks { choice, written: Vec::new() })
         }
-        (None, None) => Ok(ReadMarks { choice: MarkChoice::Automatic, written: Vec::new() }),
         (Some(field), Some(other)) => {
             let other = scope.report.label(other.key, "and 'marks' here");
             scope
@@ -47,12 +49,12 @@ pub(super) fn read(
 fn single(
     scope: &mut Scope<'_>,
     field: Field<'_>,
-    per_listener: bool,
+    per_listener: Checked<bool>,
     listeners: Checked<&[Written]>,
 ) -> Checked<ReadMarks> {
     let mark = mark(scope, field.value, "mark")?;
     let written = vec![(mark, field.value.spot)];
-    if !per_listener {
+    if !per_listener? {
         return Ok(ReadMarks { choice: MarkChoice::Fixed(mark), written });
     }
     match listeners? {
@@ -61,31 +63,35 @@ fn single(
             Ok(ReadMarks { choice, written })
         }
         listeners => {
-            let marks: Vec<_> = (mark.get()..)
-                .zip(listeners.iter().take(4))
-                .map(|(mark, (listener, _))| format!("\"{listener}\" = {mark}"))
-                .collect();
-            let more = if listeners.len() > 4 { ", …" } else { "" };
-            let message = format!(
-                "ppc gives each of the {} ports a mark of its own, so one 'mark' is not enough",
-                listeners.len()
-            );
-            scope
-                .error(Code::MarkMisplaced, field.key, message)
-                .label("one mark")
-                .help(format!("write marks = {{ {}{more} }}, or leave it out", marks.join(", ")));
+            one_for_several(scope, field, mark, listeners);
             Err(Reported)
         }
     }
 }
 
+fn one_for_several(scope: &mut Scope<'_>, field: Field<'_>, mark: Mark, listeners: &[Written]) {
+    let marks: Vec<_> = (mark.get()..)
+        .zip(listeners.iter().take(4))
+        .map(|(mark, (listener, _))| format!("\"{listener}\" = {mark}"))
+        .collect();
+    let and_more = if listeners.len() > 4 { ", …" } else { "" };
+    let message = format!(
+        "ppc gives each of the {} ports a mark of its own, so one 'mark' is not enough",
+        listeners.len()
+    );
+    scope
+        .error(Code::MarkMisplaced, field.key, message)
+        .label("one mark")
+        .help(format!("write marks = {{ {}{and_more} }}, or leave it out", marks.join(", ")));
+}
+
 fn several(
     scope: &mut Scope<'_>,
     field: Field<'_>,
-    per_listener: bool,
+    per_listener: Checked<bool>,
     listeners: Checked<&[Written]>,
 ) -> Checked<ReadMarks> {
-    if !per_listener {
+    if per_listener == Ok(false) {
         scope
             .error(Code::MarkMisplaced, field.key, "only ppc has a mark for each port")
             .label("this group has one mark for all its ports")
@@ -154,8 +160,8 @@ fn mark(scope: &mut Scope<'_>, value: Value<'_>, key: &str) -> Checked<Mark> {
         (_, Some(0)) => Err(InvalidMark::Zero),
         (_, Some(number)) => match u32::try_from(number).ok().and_then(Mark::new) {
             Some(mark) => Ok(mark),
-            None if number < 0 => Err(InvalidMark::NotANumber(number.to_string())),
-            None => Err(InvalidMark::TooLarge(number.to_string())),
+            None if number < 0 => Err(InvalidMark::NotANumber(scope.written(value))),
+            None => Err(InvalidMark::TooLarge(scope.written(value))),
         },
         _ => return Err(scope.wrong_type(value, key, "a number such as 10 or \"0xa\"")),
     };

@@ -29,6 +29,10 @@ struct Level {
     ports: [Intervals; 3],
 }
 
+/// More pairs than this are not looked for, so that a configuration that is wrong from
+/// end to end gets its answer too.
+const MAX_PAIRS: usize = 100_000;
+
 /// Pairs of claims of two groups that overlap, one pair for two groups, at most `limit`,
 /// and how many pairs were found beyond it.
 ///
@@ -43,6 +47,9 @@ pub(super) fn conflicts(claims: &[Claim], limit: usize) -> (Vec<(Claim, Claim)>,
     let mut found: BTreeMap<(u32, u32), (Claim, Claim)> = BTreeMap::new();
     let mut stack: Vec<Level> = Vec::new();
     for index in order {
+        if found.len() > MAX_PAIRS {
+            break;
+        }
         let claim = claims[index];
         while stack.last().is_some_and(|level| !level.vip.contains(&claim.vip)) {
             stack.pop();

@@ -75,9 +75,9 @@ fn timeout(scope: &mut Scope<'_>, field: Field<'_>, persistence: &mut Persistenc
     let seconds = match value.data {
         DeValue::String(text) => Persistence::parse_time(text),
         DeValue::Integer(_) => match integer(value.data) {
-            Some(number) if number < 0 => Err(InvalidPersistence::NotATime(number.to_string())),
+            Some(number) if number < 0 => Err(InvalidPersistence::NotATime(scope.written(value))),
             Some(number) => u64::try_from(number)
-                .map_err(|_| InvalidPersistence::LongTimeout(number.to_string())),
+                .map_err(|_| InvalidPersistence::LongTimeout(scope.written(value))),
             None => Err(InvalidPersistence::ZeroTimeout),
         },
         _ => {

@@ -1,6 +1,6 @@
 //! Named services: `services = ["http3"]` is 443/tcp and 443/udp.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use toml::de::DeTable;
@@ -62,7 +62,10 @@ pub struct Preset {
 
 /// All presets, by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Presets(BTreeMap<String, Preset>);
+pub struct Presets {
+    sound: BTreeMap<String, Preset>,
+    broken: BTreeSet<String>,
+}
 
 impl Presets {
     /// The presets that ship with the program.
@@ -72,7 +75,7 @@ impl Presets {
         for &(name, text) in SHIPPED {
             let file = report.add_file(source::SourceFile::new(name, text.to_owned()));
             if let Ok(preset) = read(&mut report, file) {
-                presets.0.insert(name.to_owned(), preset);
+                presets.sound.insert(name.to_owned(), preset);
             }
         }
         presets
@@ -85,17 +88,22 @@ impl Presets {
 
     /// The preset of a name.
     pub fn get(&self, name: &str) -> Option<&Preset> {
-        self.0.get(name)
+        self.sound.get(name)
     }
 
     /// The names, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
+        self.sound.keys().map(String::as_str)
     }
 
     /// The presets with their names, sorted by them.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Preset)> {
-        self.0.iter().map(|(name, preset)| (name.as_str(), preset))
+        self.sound.iter().map(|(name, preset)| (name.as_str(), preset))
+    }
+
+    /// Whether a preset of this name was found and is reported already.
+    pub(super) fn is_broken(&self, name: &str) -> bool {
+        self.broken.contains(name)
     }
 
     /// Takes in the `*.toml` of a folder; one that has a shipped name replaces it.
@@ -110,9 +118,14 @@ impl Presets {
                     .help("rename the file: names are [a-z0-9][a-z0-9_.-]{0,62}");
                 continue;
             }
-            if let Ok(mut preset) = read(report, file) {
-                preset.file = Some(report.file(file).name().to_owned());
-                self.0.insert(name.into_owned(), preset);
+            match read(report, file) {
+                Ok(mut preset) => {
+                    preset.file = Some(report.file(file).name().to_owned());
+                    self.sound.insert(name.into_owned(), preset);
+                }
+                Err(Reported) => {
+                    self.broken.insert(name.into_owned());
+                }
             }
         }
     }
@@ -172,8 +185,9 @@ mod tests {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("rules/presets");
         let mut report = Report::default();
         let files = source::list(&folder, &mut report);
-        let names: Vec<_> =
+        let mut names: Vec<_> =
             files.iter().map(|path| path.file_stem().expect("a name").to_string_lossy()).collect();
+        names.sort();
         assert_eq!(names, SHIPPED.iter().map(|&(name, _)| name).collect::<Vec<_>>());
     }
 }

@@ -146,7 +146,8 @@ impl Scope<'_> {
             if keys.names.contains(&key) {
                 continue;
             }
-            let other = keys.others.iter().find(|(other, _)| *other == key);
+            let plain = key.replace('-', "_");
+            let other = keys.others.iter().find(|(other, _)| *other == plain);
             let help = match (other, nearest(key, keys.names.iter().copied())) {
                 (Some((_, hint)), _) => (*hint).to_owned(),
                 (None, Some(near)) => format!("did you mean '{near}'?"),
@@ -241,6 +242,11 @@ impl Scope<'_> {
             .label(format!("not {expected}"))
             .help(help);
         Err(Reported)
+    }
+
+    /// A value as it is written.
+    pub(super) fn written(&self, value: Value<'_>) -> String {
+        self.source(value.spot).to_owned()
     }
 
     /// The text of a file at a place.

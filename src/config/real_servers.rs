@@ -221,7 +221,7 @@ pub(super) fn port_number(scope: &mut Scope<'_>, value: Value<'_>, number: i128)
             let what = if number == 0 {
                 "port 0 does not exist".to_owned()
             } else {
-                format!("port {number} is not from 1 to 65535")
+                format!("port {} is not from 1 to 65535", scope.written(value))
             };
             scope.error(Code::InvalidPort, value.spot, what).help("ports are 1 to 65535");
             Err(Reported)
@@ -234,12 +234,9 @@ fn weight(scope: &mut Scope<'_>, value: Value<'_>) -> Checked<u32> {
     match u32::try_from(number) {
         Ok(weight) if weight <= MAX_WEIGHT => Ok(weight),
         _ => {
+            let message = format!("weight {} is not from 0 to {MAX_WEIGHT}", scope.written(value));
             scope
-                .error(
-                    Code::InvalidWeight,
-                    value.spot,
-                    format!("weight {number} is not from 0 to {MAX_WEIGHT}"),
-                )
+                .error(Code::InvalidWeight, value.spot, message)
                 .label("out of bounds")
                 .help("1 is the default, 0 takes no new clients; only the ratio of weights counts");
             Err(Reported)
@@ -281,12 +278,9 @@ fn threshold(scope: &mut Scope<'_>, fields: &Fields<'_>, key: &str) -> Checked<u
     let Some(field) = fields.get(key) else { return Ok(0) };
     let number = scope.integer(field.value, key, "a number of connections")?;
     u32::try_from(number).map_err(|_| {
+        let message = format!("{key} {} is not from 0 to {}", scope.written(field.value), u32::MAX);
         scope
-            .error(
-                Code::InvalidThreshold,
-                field.value.spot,
-                format!("{key} {number} does not fit into 32 bits"),
-            )
+            .error(Code::InvalidThreshold, field.value.spot, message)
             .help("write a number of connections; 0 is no bound");
         Reported
     })

@@ -44,7 +44,9 @@ impl Diagnostic {
         if let Some(help) = &self.help {
             group = group.element(Level::HELP.message(help.as_str()));
         }
-        look.renderer().render(&[group])
+        let text = look.renderer().render(&[group]);
+        // Empty lines of a remedy are indented by the renderer; nobody wants them in a log.
+        text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
     }
 }
 

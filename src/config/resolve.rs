@@ -46,6 +46,11 @@ pub(super) fn group(
     value: Value<'_>,
     known: &Known<'_>,
 ) -> Checked<Draft> {
+    let key = format!("group.{name}");
+    if !matches!(value.data, toml::de::DeValue::Table(_)) {
+        let help = "a group is a table of its own: [group.NAME]".to_owned();
+        return Err(scope.wrong_type_with_help(value, &key, "a table", Some(help)));
+    }
     let valid_name = name.parse::<GroupName>();
     if valid_name.is_err() {
         let help = "a name is a-z, 0-9, '_', '.' and '-', begins with a letter or digit, and has at most 63 characters";
@@ -56,7 +61,6 @@ pub(super) fn group(
             .help(help);
     }
     scope.group = Some(name.to_owned());
-    let key = format!("group.{name}");
     let fields = scope.table(value, &key, &schema::GROUP)?;
     let enabled = fields.get("enabled").map(|field| scope.boolean(field.value, "enabled"));
     let vips = vips::read(scope, header, &fields);

@@ -106,9 +106,11 @@ pub(super) fn read(sources: Sources, uid: u32, report: &mut Report) -> Vec<(u32,
             .collect(),
         Sources::Default { main, groups } => {
             let further = list(&groups, report);
-            let main = (further.is_empty() || main.exists())
-                .then(|| read_file(&main, uid, report))
-                .flatten();
+            // Only one that is surely not there is passed over: not a dangling link, say.
+            let missing =
+                main.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+            let main =
+                (further.is_empty() || !missing).then(|| read_file(&main, uid, report)).flatten();
             let further = further.iter().filter_map(|path| read_file(path, uid, report));
             main.map(|file| (file, Role::Main))
                 .into_iter()
@@ -157,7 +159,7 @@ pub(super) fn read_file(path: &Path, uid: u32, report: &mut Report) -> Option<u3
         let number = report.add_file(SourceFile::new(&name, String::new()));
         report
             .file_error(Code::Directory, number, &format!("{name} is a directory, not a file"))
-            .help("name the files in it one by one: --config FILE --config FILE");
+            .help("only files are read; name each of them: --config FILE --config FILE");
         return None;
     }
     let mode = about.mode();

@@ -3,7 +3,7 @@
 use crate::model::Family;
 
 /// The longest message, in characters; a longer one loses its middle.
-const LONGEST: usize = 400;
+const LONGEST: usize = 240;
 
 /// Whether a character could move the cursor, hide text or turn its direction round.
 pub(super) fn is_treacherous(character: char) -> bool {
@@ -61,7 +61,10 @@ pub(super) fn nearest<'c>(
         .into_iter()
         .map(|candidate| (strsim::damerau_levenshtein(&written, candidate), candidate))
         .filter(|&(distance, candidate)| distance <= slips && distance < candidate.len().max(2))
-        .min_by_key(|&(distance, _)| distance)
+        .min_by_key(|&(distance, candidate)| {
+            let other_start = candidate.chars().next() != written.chars().next();
+            (distance, other_start, candidate.len().abs_diff(written.len()))
+        })
         .map(|(_, candidate)| candidate)
 }
 
