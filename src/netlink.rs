@@ -84,6 +84,9 @@ pub enum NetlinkError {
     /// The kernel refused a request.
     #[error("the kernel refused: {0}")]
     Refused(Refusal),
+    /// A message was longer than the receive buffer, and the rest of it is lost.
+    #[error("the kernel's answer of {0} bytes is longer than the receive buffer")]
+    Truncated(usize),
     /// A reply that makes no sense.
     #[error("the kernel's answer cannot be read: {0}")]
     Malformed(String),
@@ -170,6 +173,16 @@ impl Socket {
     /// # Errors
     /// [`NetlinkError::Open`], for example where a sandbox forbids netlink.
     pub fn open(bus: Bus) -> Result<Self, NetlinkError> {
+        Self::with_buffer(bus, BUFFER)
+    }
+
+    /// Opens a socket that receives at most `bytes` at once. The kernel builds a dump in
+    /// pieces as large as the last receive could take, and clears that much memory for
+    /// each: many short dumps want a small buffer.
+    ///
+    /// # Errors
+    /// As [`Socket::open`].
+    pub fn with_buffer(bus: Bus, bytes: usize) -> Result<Self, NetlinkError> {
         let protocol = match bus {
             Bus::Netfilter => netlink::NETFILTER,
             Bus::Generic => netlink::GENERIC,
@@ -191,7 +204,7 @@ impl Socket {
         if let Err(errno) = sockopt::set_socket_recv_buffer_size_force(&fd, 8 << 20) {
             tracing::debug!(%errno, "the receive buffer keeps its default size");
         }
-        Ok(Self { fd, buffer: vec![0; BUFFER], sequence: 0 })
+        Ok(Self { fd, buffer: vec![0; bytes], sequence: 0 })
     }
 
     /// Makes the socket hear a multicast group of its bus.
@@ -337,8 +350,7 @@ impl Socket {
                 continue;
             }
             if length > self.buffer.len() {
-                let text = format!("a message of {length} bytes");
-                return Err(NetlinkError::Malformed(text));
+                return Err(NetlinkError::Truncated(length));
             }
             return Ok(Some(length));
         }

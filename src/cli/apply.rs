@@ -18,7 +18,9 @@ pub(super) fn run(context: &mut Context, adopt: bool) -> Result<Exit, Error> {
             context.output.text(&format!("In sync: nothing to do{number}.\n"))?;
         }
         Outcome::Applied(applied) => {
-            context.output.json(&plan::document(&applied.plan, applied.generation))?;
+            if context.output.is_json() {
+                context.output.json(&plan::document(&applied.plan, applied.generation))?;
+            }
             let listing = plan::listing(&applied.plan, &context.output);
             let number =
                 applied.generation.map_or_else(String::new, |n| format!("generation {n}, "));

@@ -22,7 +22,9 @@ pub(super) fn run(context: &mut Context, yes: bool) -> Result<Exit, Error> {
             context.output.text("Nothing to remove: this director holds nothing of ours.\n")?;
         }
         Outcome::Applied(applied) => {
-            context.output.json(&plan::document(&applied.plan, None))?;
+            if context.output.is_json() {
+                context.output.json(&plan::document(&applied.plan, None))?;
+            }
             let listing = plan::listing(&applied.plan, &context.output);
             context.output.text(&format!("{listing}Cleared: nothing of ours is left.\n"))?;
         }

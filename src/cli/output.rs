@@ -71,6 +71,11 @@ impl Output {
         self.json
     }
 
+    /// Whether text for people would be printed nowhere.
+    pub(super) fn is_silent(&self) -> bool {
+        self.quiet || self.json
+    }
+
     /// Whether errors may be coloured.
     pub(super) fn colors_errors(&self) -> bool {
         self.colored_errors
@@ -91,7 +96,7 @@ impl Output {
     /// # Errors
     /// [`Error::Output`]; but a reader who has gone is no error.
     pub(super) fn text(&mut self, text: &str) -> Result<(), Error> {
-        if self.quiet || self.json { Ok(()) } else { self.raw(text.as_bytes()) }
+        if self.is_silent() { Ok(()) } else { self.raw(text.as_bytes()) }
     }
 
     /// Prints a command's JSON document, where it is to be JSON.

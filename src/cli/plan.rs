@@ -18,29 +18,34 @@ pub(super) fn run(context: &mut Context, detailed: bool) -> Result<Exit, Error> 
     }
     let plan = Plan::between(&observed, desired);
     let generation = observed.ruleset.ledger.record.map(|record| record.generation);
-    context.output.json(&document(&plan, generation))?;
-    let text = if plan.is_empty() {
-        "In sync: nothing to do.\n".to_owned()
+    if context.output.is_json() {
+        context.output.json(&document(&plan, generation))?;
+    } else if plan.is_empty() {
+        context.output.text("In sync: nothing to do.\n")?;
     } else {
-        listing(&plan, &context.output)
-    };
-    context.output.text(&text)?;
+        let listing = listing(&plan, &context.output);
+        context.output.text(&listing)?;
+    }
     Ok(if detailed && !plan.is_empty() { Exit::Differs } else { Exit::Done })
 }
 
 /// A plan as a JSON document (SPEC section 3).
 pub(super) fn document(plan: &Plan, generation: Option<u64>) -> Value {
+    let lines = plan.lines();
     json!({
         "format": FORMAT,
         "in_sync": plan.is_empty(),
-        "changes": plan.lines(),
-        "summary": plan.summary(),
+        "changes": lines,
+        "summary": Summary::of(&lines),
         "generation": generation,
     })
 }
 
 /// A plan as a diff, grouped by phase.
 pub(super) fn listing(plan: &Plan, output: &Output) -> String {
+    if output.is_silent() {
+        return String::new();
+    }
     let lines = plan.lines();
     let width = lines.iter().map(|line| line.key.chars().count()).max().unwrap_or(0);
     let mut text = String::new();
@@ -58,7 +63,7 @@ pub(super) fn listing(plan: &Plan, output: &Output) -> String {
         }
         text += &row(line, width, output);
     }
-    let Summary { add, change, remove } = plan.summary();
+    let Summary { add, change, remove } = Summary::of(&lines);
     text + &format!("{add} to add, {change} to change, {remove} to remove.\n")
 }
 

@@ -73,6 +73,21 @@ pub struct Summary {
     pub remove: usize,
 }
 
+impl Summary {
+    /// Counts lines.
+    pub fn of(lines: &[ChangeLine]) -> Self {
+        let mut summary = Self::default();
+        for line in lines {
+            match line.action {
+                Action::Add => summary.add += 1,
+                Action::Change => summary.change += 1,
+                Action::Remove => summary.remove += 1,
+            }
+        }
+        summary
+    }
+}
+
 impl Plan {
     /// The lines of the plan, in the order in which they are carried out.
     pub fn lines(&self) -> Vec<ChangeLine> {
@@ -83,19 +98,6 @@ impl Plan {
         lines.extend(self.ledger_lines());
         lines.extend(self.retire.iter().map(|change| self.service_line(Phase::Retire, change)));
         lines
-    }
-
-    /// How many lines there are of each kind.
-    pub fn summary(&self) -> Summary {
-        let mut summary = Summary::default();
-        for line in self.lines() {
-            match line.action {
-                Action::Add => summary.add += 1,
-                Action::Change => summary.change += 1,
-                Action::Remove => summary.remove += 1,
-            }
-        }
-        summary
     }
 
     fn service_line(&self, phase: Phase, change: &ServiceChange) -> ChangeLine {

@@ -7,82 +7,88 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 
-use sha2::{Digest, Sha256};
+use xxhash_rust::xxh3::Xxh3;
 
 use super::{DirectorState, Method, ServiceKey, VirtualService};
-use crate::model::{GroupName, Tunnel, TunnelChecksum};
+use crate::model::{GroupName, Mark, Tunnel, TunnelChecksum};
 
-/// A short digest of a part of the state: the first 8 bytes of its SHA-256.
+/// A short digest of a part of the state, to notice that it changed: 64 bits of XXH3.
+/// It guards against accidents, not against an attacker, who could write the ledger too.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Fingerprint([u8; 8]);
+pub struct Fingerprint(u64);
 
 impl Fingerprint {
     /// The digest of a service with its destinations.
     pub fn of_service(key: ServiceKey, service: &VirtualService) -> Self {
-        let mut digest = Sha256::new();
+        let mut digest = Xxh3::new();
         write_service(&mut digest, key, service);
-        Self::finish(digest)
+        Self(digest.digest())
     }
 
     /// The digest of a whole state.
     pub fn of_state(state: &DirectorState) -> Self {
-        let mut digest = Sha256::new();
+        let mut digest = Xxh3::new();
         for (key, entry) in &state.marking {
-            digest.update(format!("{key} {entry} {:?}\n", entry.group));
+            write_address(&mut digest, key.destination.address());
+            digest.update(&[key.destination.length(), key.protocol.number()]);
+            for port in [key.ports.first(), key.ports.last()] {
+                digest.update(&port.to_be_bytes());
+            }
+            digest.update(&entry.mark.map_or(0, Mark::get).to_be_bytes());
+            write_group(&mut digest, entry.group.as_ref());
         }
         for (key, service) in &state.services {
-            digest.update(format!("{:?}\n", service.group));
+            write_group(&mut digest, service.group.as_ref());
             write_service(&mut digest, *key, service);
         }
-        Self::finish(digest)
-    }
-
-    fn finish(digest: Sha256) -> Self {
-        let whole = digest.finalize();
-        let mut short = [0; 8];
-        short.copy_from_slice(&whole[..8]);
-        Self(short)
+        Self(digest.digest())
     }
 }
 
+fn write_group(digest: &mut Xxh3, group: Option<&GroupName>) {
+    digest.update(group.map_or("", GroupName::as_str).as_bytes());
+    digest.update(&[0]);
+}
+
 /// Ten thousand services pass here in every apply: bytes, not text.
-fn write_service(digest: &mut Sha256, key: ServiceKey, service: &VirtualService) {
+fn write_service(digest: &mut Xxh3, key: ServiceKey, service: &VirtualService) {
     match key {
         ServiceKey::Mark { mark, family } => {
-            digest.update([0, family.bits()]);
-            digest.update(mark.get().to_be_bytes());
+            digest.update(&[0, family.bits()]);
+            digest.update(&mark.get().to_be_bytes());
         }
         ServiceKey::Address { address, protocol, port } => {
-            digest.update([1, protocol.number()]);
-            digest.update(port.to_be_bytes());
+            digest.update(&[1, protocol.number()]);
+            digest.update(&port.to_be_bytes());
             write_address(digest, address);
         }
     }
     for name in [Some(service.scheduler), service.engine] {
         let name = name.as_ref().map_or("", |name| name.as_str());
-        digest.update(name);
-        digest.update([0]);
+        digest.update(name.as_bytes());
+        digest.update(&[0]);
     }
     for number in [service.flags.bits(), service.timeout, service.netmask.0] {
-        digest.update(number.to_be_bytes());
+        digest.update(&number.to_be_bytes());
     }
     for destination in &service.destinations {
         write_address(digest, destination.key.address);
-        digest.update(destination.key.port.to_be_bytes());
-        digest.update(method_bytes(destination.method));
+        digest.update(&destination.key.port.to_be_bytes());
+        digest.update(&method_bytes(destination.method));
         for number in [destination.weight, destination.upper_threshold, destination.lower_threshold]
         {
-            digest.update(number.to_be_bytes());
+            digest.update(&number.to_be_bytes());
         }
     }
 }
 
-fn write_address(digest: &mut Sha256, address: std::net::IpAddr) {
+fn write_address(digest: &mut Xxh3, address: IpAddr) {
     match address {
-        std::net::IpAddr::V4(v4) => digest.update(v4.octets()),
-        std::net::IpAddr::V6(v6) => digest.update(v6.octets()),
+        IpAddr::V4(v4) => digest.update(&v4.octets()),
+        IpAddr::V6(v6) => digest.update(&v6.octets()),
     }
 }
 
@@ -108,7 +114,7 @@ fn method_bytes(method: Method) -> [u8; 5] {
 
 impl fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        write!(f, "{:016x}", self.0)
     }
 }
 
@@ -125,7 +131,7 @@ impl FromStr for Fingerprint {
         if text.len() != 16 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(());
         }
-        u64::from_str_radix(text, 16).map(|number| Self(number.to_be_bytes())).map_err(|_| ())
+        u64::from_str_radix(text, 16).map(Self).map_err(|_| ())
     }
 }
 

@@ -37,9 +37,17 @@ const QUESTIONS: usize = 40;
 /// A dump of destinations occupies its socket; so many sockets keep the kernel busy.
 const SOCKETS: usize = 8;
 
-/// From so many destinations on, a dump comes in several pieces, between which it can
-/// change; it is then read until two readings agree.
-const PIECES: usize = 32;
+/// From so many destinations on (about 350 bytes each), a dump comes in several pieces,
+/// between which it can change; it is then read until two readings agree.
+const PIECES: usize = 20;
+
+/// What a receive takes at once: two pages without the 320 bytes of `struct
+/// skb_shared_info`. The kernel clears that much for each piece of a dump; with the
+/// usual 32 KiB this costs more than the answer.
+const WINDOW: usize = 8192 - 320;
+
+/// What a receive takes where that was too small.
+const WIDE: usize = 64 * 1024;
 
 /// The kernel's IPVS, in the network namespace of the calling thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -173,7 +181,7 @@ impl Connection {
     ) -> Result<(), IpvsError> {
         let mut sockets = Vec::new();
         for _ in 0..SOCKETS.min(keys.len()) {
-            sockets.push(Socket::open(Bus::Generic)?);
+            sockets.push(Socket::with_buffer(Bus::Generic, WINDOW)?);
         }
         for batch in keys.chunks(SOCKETS) {
             let mut asked = Vec::with_capacity(SOCKETS);
@@ -238,6 +246,10 @@ fn read_destinations(
     match answer {
         Ok(()) => {}
         Err(NetlinkError::Interrupted) => return Ok(None),
+        Err(NetlinkError::Truncated(_)) => {
+            *socket = Socket::with_buffer(Bus::Generic, WIDE)?;
+            return Ok(None);
+        }
         Err(error) => return Err(words::failed(error)),
     }
     let identity = |reading: &DestinationReading| reading.destination.key;
