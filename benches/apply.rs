@@ -22,7 +22,7 @@ const FWMARKCTL: &str = env!("CARGO_BIN_EXE_fwmarkctl");
 struct Cost {
     time: Duration,
     /// Peak resident memory, in KiB.
-    memory: i64,
+    memory: u32,
     /// Bytes sent to the kernel, where the program tells.
     sent: usize,
 }
@@ -92,7 +92,7 @@ fn row(groups: usize) {
         seconds(nothing.time),
         seconds(one.time),
         one.sent,
-        whole.memory as f64 / 1024.0,
+        f64::from(whole.memory) / 1024.0,
     );
 }
 

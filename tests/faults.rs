@@ -4,8 +4,10 @@
 
 mod states;
 
+use std::collections::BTreeSet;
+
 use fwmarkctl::backend::memory::{Fault, MemoryDirector};
-use fwmarkctl::backend::{Director, Ipvs, Netfilter};
+use fwmarkctl::backend::{Director, Ipvs, MarkRuleset, Netfilter};
 use fwmarkctl::plan::Plan;
 use fwmarkctl::state::{DirectorState, Observation, ServiceTable, TransactionId};
 use fwmarkctl::transaction::{Identity, Outcome, Silent, Transaction, TransactionError, observe};
@@ -25,7 +27,7 @@ fn run(
 /// What the director holds of ours, compared with `wanted`: nothing is left to do.
 fn holds(memory: &MemoryDirector, wanted: &DirectorState) -> bool {
     let director = Director { netfilter: memory, ipvs: memory };
-    let seen = observe(&director, wanted, &Default::default()).expect("memory can be read");
+    let seen = observe(&director, wanted, &BTreeSet::default()).expect("memory can be read");
     Plan::between(&seen, wanted).is_empty() && memory.services().len() == wanted.services.len()
 }
 
@@ -61,7 +63,7 @@ proptest! {
         prop_assert!(holds(&memory, &b));
         prop_assert!(run(&memory, &DirectorState::default(), false).is_ok());
         prop_assert!(memory.services().is_empty());
-        prop_assert_eq!(Netfilter::observe(&memory).unwrap().value, Default::default());
+        prop_assert_eq!(Netfilter::observe(&memory).unwrap().value, MarkRuleset::default());
     }
 
     #[test]
@@ -169,6 +171,12 @@ proptest! {
         prop_assert!(run(&memory, &a, true).is_ok());
         prop_assert!(holds(&memory, &a));
     }
+}
+
+#[test]
+fn no_plan_touches_a_service_that_is_not_recorded() {
+    let seen = Observation { services: states::foreign_services(), ..Observation::default() };
+    assert!(Plan::between(&seen, &DirectorState::default()).is_empty());
 }
 
 #[test]

@@ -24,7 +24,6 @@ fn compare(file: &Path, found: &str, differences: &mut Vec<PathBuf>) {
     }
     let wanted = std::fs::read_to_string(file).unwrap_or_default();
     if wanted != found {
-        eprintln!("--- {}\n{found}", file.display());
         differences.push(file.to_owned());
     }
 }
@@ -69,7 +68,7 @@ fn configs_become_what_they_became_before() {
         lines.push('\n');
         compare(&folder.join("plan.json"), &lines, &mut differences);
     }
-    assert!(differences.is_empty(), "different: {differences:?}");
+    assert!(differences.is_empty(), "{differences:?} differ; UPDATE_GOLDEN=1 shows how");
 }
 
 #[test]
@@ -81,5 +80,5 @@ fn the_shipped_completions_are_those_of_the_program() {
         let file = home().join("completions").join(file);
         compare(&file, &fwmarkctl(&["completions", shell]), &mut differences);
     }
-    assert!(differences.is_empty(), "different: {differences:?}");
+    assert!(differences.is_empty(), "{differences:?} differ; UPDATE_GOLDEN=1 shows how");
 }

@@ -33,7 +33,7 @@ fn address(family: Family, host: u8) -> IpAddr {
 }
 
 /// What is marked: no two of these overlap, as in a config.
-pub fn mark_key() -> impl Strategy<Value = MarkKey> {
+pub(crate) fn mark_key() -> impl Strategy<Value = MarkKey> {
     let protocol = prop_oneof![Just(Protocol::Tcp), Just(Protocol::Udp), Just(Protocol::Sctp)];
     (family(), protocol, 0_u8..4, 0_u8..8).prop_map(|(family, protocol, kind, n)| {
         let host = |n| Prefix::host(address(family, n));
@@ -53,7 +53,7 @@ pub fn mark_key() -> impl Strategy<Value = MarkKey> {
 }
 
 /// The mark entries of a state.
-pub fn marking(most: usize) -> impl Strategy<Value = Marking> {
+pub(crate) fn marking(most: usize) -> impl Strategy<Value = Marking> {
     let entry = (mark(), group())
         .prop_map(|(mark, group)| MarkEntry { mark: Some(mark), group: Some(group) });
     btree_map(mark_key(), entry, 0..most)
@@ -104,20 +104,20 @@ fn service(family: Family) -> impl Strategy<Value = VirtualService> {
 }
 
 /// A service with its key.
-pub fn keyed_service() -> impl Strategy<Value = (ServiceKey, VirtualService)> {
+pub(crate) fn keyed_service() -> impl Strategy<Value = (ServiceKey, VirtualService)> {
     (mark(), family()).prop_flat_map(|(mark, family)| {
         service(family).prop_map(move |service| (ServiceKey::Mark { mark, family }, service))
     })
 }
 
 /// A whole state.
-pub fn state() -> impl Strategy<Value = DirectorState> {
+pub(crate) fn state() -> impl Strategy<Value = DirectorState> {
     let services = vec(keyed_service(), 0..5).prop_map(|pairs| pairs.into_iter().collect());
     (marking(8), services).prop_map(|(marking, services)| DirectorState { marking, services })
 }
 
 /// Services of somebody else, on a mark and an address that no state of ours has.
-pub fn foreign_services() -> ServiceTable {
+pub(crate) fn foreign_services() -> ServiceTable {
     let service = |family| VirtualService {
         group: None,
         recorded: false,
