@@ -7,3 +7,5 @@
 
 mod lab;
 mod lab_works;
+mod main_job;
+mod scene;
