@@ -5,7 +5,10 @@
 //! namespaces (see `lab`), so that any number of them can run at once.
 #![allow(clippy::unwrap_used, reason = "a test that can't go on panics")]
 
+mod forwarding;
 mod lab;
 mod lab_works;
 mod main_job;
+mod persistence;
+mod same_as_tools;
 mod scene;

@@ -42,10 +42,10 @@ impl Fwmarkctl for Director {
     }
 }
 
-/// A TOML list of the real servers' addresses: of IPv4, of IPv6 or of both.
-pub(crate) fn real(lab: &Lab, addresses: &[fn(&RealServer) -> String]) -> String {
+/// A TOML list of addresses of the lab's real servers.
+pub(crate) fn list(lab: &Lab, addresses: &[fn(&RealServer) -> String]) -> String {
     let all = addresses.iter().flat_map(|address| lab.real_servers().iter().map(address));
-    format!("real = {:?}\n", all.collect::<Vec<_>>())
+    format!("{:?}", all.collect::<Vec<_>>())
 }
 
 /// The servers that answer `times` requests, one after another.
