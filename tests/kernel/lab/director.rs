@@ -41,9 +41,14 @@ impl Director {
 
     /// The fwmarkctl of this build.
     pub(crate) fn fwmarkctl(&self, args: &[&str]) -> Program<'_> {
+        self.command(&Self::program()).args(args)
+    }
+
+    /// The path of the fwmarkctl of this build, for as long as this process lives.
+    pub(crate) fn program() -> String {
         static COPY: OnceLock<File> = OnceLock::new();
         let copy = COPY.get_or_init(copy_of_fwmarkctl);
-        self.command(&format!("/proc/{}/fd/{}", process::id(), copy.as_raw_fd())).args(args)
+        format!("/proc/{}/fd/{}", process::id(), copy.as_raw_fd())
     }
 
     /// Loads rules as `nft -f` does: in one transaction.
