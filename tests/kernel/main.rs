@@ -15,6 +15,10 @@ mod lab;
 mod lab_works;
 mod main_job;
 mod persistence;
+mod random;
 mod refused;
 mod same_as_tools;
 mod scene;
+#[path = "../states/mod.rs"]
+#[allow(unreachable_pub, reason = "shared with other test programs")]
+mod states;
