@@ -5,5 +5,20 @@
 //! namespaces (see `lab`), so that any number of them can run at once.
 #![allow(clippy::unwrap_used, reason = "a test that can't go on panics")]
 
+mod change;
+mod clear;
+mod drift;
+mod foreign;
+mod forwarding;
+mod idempotent;
 mod lab;
 mod lab_works;
+mod main_job;
+mod persistence;
+mod random;
+mod refused;
+mod same_as_tools;
+mod scene;
+#[path = "../states/mod.rs"]
+#[allow(unreachable_pub, reason = "shared with other test programs")]
+mod states;

@@ -1,6 +1,10 @@
 //! The director: the machine that fwmarkctl runs on.
 
+use std::fs::{self, File};
 use std::ops::Deref;
+use std::os::fd::AsRawFd;
+use std::process::{self, Command};
+use std::sync::OnceLock;
 
 use super::{Kind, Namespace, RealServer, program::Program};
 
@@ -22,13 +26,29 @@ impl Director {
         Self { namespace }
     }
 
+    /// A director without a network: for what is read back and not asked by
+    /// clients, it is there in a tenth of a lab's time.
+    pub(crate) fn alone() -> Self {
+        let namespace = Namespace::new();
+        // IPVS takes no real server while lo is down.
+        namespace.ip("link set lo up");
+        Self { namespace }
+    }
+
     pub(crate) fn namespace(&self) -> &Namespace {
         &self.namespace
     }
 
     /// The fwmarkctl of this build.
     pub(crate) fn fwmarkctl(&self, args: &[&str]) -> Program<'_> {
-        self.command(env!("CARGO_BIN_EXE_fwmarkctl")).args(args)
+        self.command(&Self::program()).args(args)
+    }
+
+    /// The path of the fwmarkctl of this build, for as long as this process lives.
+    pub(crate) fn program() -> String {
+        static COPY: OnceLock<File> = OnceLock::new();
+        let copy = COPY.get_or_init(copy_of_fwmarkctl);
+        format!("/proc/{}/fd/{}", process::id(), copy.as_raw_fd())
     }
 
     /// Loads rules as `nft -f` does: in one transaction.
@@ -69,4 +89,18 @@ impl Director {
         }
         self.ipvsadm(&lines);
     }
+}
+
+/// The build folder of a virtual machine is shared, and every start of a program in it
+/// reads it anew: three times as long as from a copy in memory. The copy has no name, so
+/// that nobody has to remove it.
+fn copy_of_fwmarkctl() -> File {
+    let path = format!("/tmp/fwmarkctl-of-the-kernel-ring.{}", process::id());
+    // By another program: a descriptor of ours that can write, inherited by a program
+    // that another test starts just now, would make the file "busy".
+    let copied = Command::new("cp").args([env!("CARGO_BIN_EXE_fwmarkctl"), &path]).status();
+    assert!(copied.unwrap().success(), "fwmarkctl can't be copied to {path}");
+    let copy = File::open(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    copy
 }

@@ -1,0 +1,94 @@
+//! Random states on the real kernel: whatever is there, a transaction leads to what is
+//! wanted, or leaves what was.
+
+use std::collections::BTreeSet;
+
+use fwmarkctl::backend::ipvs::KernelIpvs;
+use fwmarkctl::backend::nftables::Nftables;
+use fwmarkctl::backend::{self, Netfilter};
+use fwmarkctl::model::{Family, Mark};
+use fwmarkctl::plan::Plan;
+use fwmarkctl::state::{DirectorState, Netmask, ServiceKey, TransactionId};
+use fwmarkctl::transaction::{Identity, Outcome, Silent, Transaction, TransactionError, observe};
+use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
+
+use crate::lab::Director;
+use crate::states;
+
+fn cases(cases: u32) -> TestRunner {
+    TestRunner::new(ProptestConfig {
+        cases,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })
+}
+
+/// What `work` does with the kernel of the calling thread's namespace.
+fn with_kernel<T>(work: impl FnOnce(&backend::Director<'_>) -> T) -> T {
+    let (nftables, ipvs) = (Nftables::new(), KernelIpvs::new());
+    work(&backend::Director { netfilter: &nftables, ipvs: &ipvs })
+}
+
+fn lead_to(state: &DirectorState) -> Result<Outcome, TransactionError> {
+    let identity = Identity { transaction: TransactionId(1), boot: "test".into() };
+    with_kernel(|kernel| Transaction::new(kernel, identity, &mut Silent).run(state, false))
+}
+
+/// The services that the kernel holds, whosever they are. Not by /proc/net/ip_vs, which
+/// leaves some out when other namespaces have services.
+fn services(director: &Director) -> Vec<String> {
+    let saved = director.ipvsadm_save();
+    saved.lines().filter(|line| line.starts_with("-A")).map(str::to_owned).collect()
+}
+
+/// The kernel holds `state`, and no service besides.
+fn holds(director: &Director, state: &DirectorState) -> Result<(), TestCaseError> {
+    let see = || with_kernel(|kernel| observe(kernel, state, &BTreeSet::new())).unwrap();
+    prop_assert_eq!(Plan::between(&director.run(see), state), Plan::default());
+    prop_assert_eq!(services(director).len(), state.services.len());
+    Ok(())
+}
+
+fn holds_nothing(director: &Director) -> Result<(), TestCaseError> {
+    prop_assert_eq!(services(director), [""; 0]);
+    let ruleset = director.run(|| Nftables::new().observe().unwrap().value);
+    prop_assert_eq!(ruleset, backend::MarkRuleset::default());
+    Ok(())
+}
+
+#[test]
+fn any_state_leads_to_any_other_and_back_to_nothing() {
+    let states = (states::state(), states::state());
+    let result = cases(24).run(&states, |(a, b)| {
+        let director = Director::alone();
+        for state in [&a, &b] {
+            prop_assert!(director.run(|| lead_to(state)).is_ok());
+            holds(&director, state)?;
+            let again = director.run(|| lead_to(state));
+            prop_assert!(matches!(again, Ok(Outcome::InSync { .. })), "{:?}", again);
+        }
+        prop_assert!(director.run(|| lead_to(&DirectorState::default())).is_ok());
+        holds_nothing(&director)
+    });
+    result.unwrap();
+}
+
+#[test]
+fn a_refused_state_leaves_any_state_that_was() {
+    let states = (states::state(), states::state(), states::keyed_service());
+    let result = cases(24).run(&states, |(a, mut b, (_, mut refused))| {
+        // A scheduler that this kernel lacks, in the midst of the others.
+        let key = ServiceKey::Mark { mark: Mark::new(3).unwrap(), family: Family::Ipv4 };
+        refused.scheduler = "twos".parse().unwrap();
+        refused.netmask = Netmask::host(Family::Ipv4);
+        refused.destinations.clear();
+        b.services.insert(key, refused);
+        let director = Director::alone();
+        prop_assert!(director.run(|| lead_to(&a)).is_ok());
+        let end = director.run(|| lead_to(&b));
+        prop_assert!(matches!(end, Err(TransactionError::Restored { .. })), "{:?}", end);
+        holds(&director, &a)
+    });
+    result.unwrap();
+}

@@ -1,0 +1,72 @@
+//! A kernel that lacks a half: `tests/kernel/run` takes away the module that
+//! `FWMARKCTL_VM_WITHOUT` names, and this program is run on what is left. Run by hand
+//! without it, it has nothing to say.
+#![allow(clippy::unwrap_used, reason = "a test that can't go on panics")]
+
+use std::fs;
+use std::process::{Command, Output};
+
+const CONFIG: &str = r#"
+[group.web]
+vips = ["172.18.100.7"]
+ports = ["80/tcp", "443/tcp"]
+real = ["172.18.100.11"]
+"#;
+
+/// The module that is not there, and what an error calls what it is.
+fn missing() -> Option<(&'static str, &'static str)> {
+    match std::env::var("FWMARKCTL_VM_WITHOUT").as_deref() {
+        Ok("ip_vs") => Some(("ip_vs", "this kernel has no IPVS")),
+        Ok("nf_tables") => Some(("nf_tables", "this kernel has no nf_tables")),
+        _ => None,
+    }
+}
+
+/// Runs fwmarkctl with the configuration and a state folder of its own, of which it says
+/// whether there is anything in it afterwards.
+fn fwmarkctl(args: &[&str]) -> (Output, bool) {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("web.toml");
+    let state = folder.path().join("state");
+    fs::write(&config, CONFIG).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_fwmarkctl"))
+        .args(["--config".as_ref(), config.as_os_str()])
+        .args(["--state-dir".as_ref(), state.as_os_str()])
+        .args(args)
+        .output()
+        .unwrap();
+    (output, state.exists())
+}
+
+/// What the half that is there holds.
+fn other_half() -> String {
+    let output = match missing() {
+        Some(("ip_vs", _)) => Command::new("nft").args(["list", "ruleset"]).output(),
+        _ => Command::new("ipvsadm").arg("-Sn").output(),
+    };
+    let output = output.unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn what_needs_the_kernel_names_the_module_and_changes_nothing() {
+    let Some((module, sentence)) = missing() else { return };
+    for args in [&["apply"] as &[&str], &["plan"], &["status"]] {
+        let (output, remembered) = fwmarkctl(args);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{args:?}: {said}");
+        assert!(said.starts_with(&format!("error: {sentence}")), "{args:?}: {said}");
+        assert!(said.contains(&format!("help: modprobe {module}\n")), "{args:?}: {said}");
+        assert!(!remembered, "{args:?} wrote into the state folder");
+        assert_eq!(other_half(), "", "{args:?} changed the other half");
+    }
+}
+
+#[test]
+fn what_only_reads_the_configuration_works() {
+    for args in [&["check"] as &[&str], &["compile", "--format", "nft"]] {
+        let (output, _) = fwmarkctl(args);
+        assert!(output.status.success(), "{args:?}: {output:?}");
+    }
+}
