@@ -66,6 +66,14 @@ ring:
 	tests/kernel/run "$$binary" $(RING) | tee target/ring.txt; \
 	grep -q '^test result: ok. [1-9]' target/ring.txt
 
+# The same program on kernels that lack a half.
+without:
+	@binary=$$($(call executable,kernel_without)); \
+	for module in ip_vs nf_tables; do \
+		FWMARKCTL_VM_WITHOUT=$$module tests/kernel/run "$$binary" | tee target/without.txt; \
+		grep -q '^test result: ok. [1-9]' target/without.txt; \
+	done
+
 bench: setup
 	@binary=$$(cargo bench --locked --no-run --bench apply 2>&1 | tee /dev/stderr | sed -n 's/.*Executable.*(\(.*\))/\1/p'); \
 	tests/kernel/run "$$binary" | tee target/bench.md
