@@ -85,7 +85,9 @@ impl Error {
             Self::Transaction(TransactionError::Incomplete(_)) => "incomplete",
             Self::Transaction(TransactionError::Restored { .. }) => "restored",
             Self::Transaction(TransactionError::Unread(_)) | Self::Kernel(_) => "kernel",
-            Self::File { .. } | Self::Output(_) => "file",
+            Self::Transaction(TransactionError::Journal(_))
+            | Self::File { .. }
+            | Self::Output(_) => "file",
         }
     }
 

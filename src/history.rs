@@ -4,16 +4,15 @@
 //! which mark each group has, disabled ones included, so that the insertion of another
 //! group or the loss of the kernel's tables changes none.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use serde::{Deserialize, Serialize};
 
 use crate::compile::MarkBook;
 use crate::error::Error;
 use crate::model::Mark;
+use crate::transaction::replace_file;
 
 const FORMAT: u32 = 1;
 
@@ -69,28 +68,11 @@ pub fn save_marks(state_dir: &Path, book: &MarkBook) -> Result<(), Error> {
         serde_json::to_string_pretty(&MarksFile { format: FORMAT, marks }).map_err(|error| {
             Error::File { action: "write", path: path.clone(), source: error.into() }
         })?;
-    write_atomically(state_dir, &path, text.as_bytes()).map_err(|source| Error::File {
+    replace_file(&path, text.as_bytes()).map_err(|source| Error::File {
         action: "write",
         path,
         source,
     })
-}
-
-fn write_atomically(folder: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    let beside = path.with_extension("json.new");
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
-        .open(&beside)?;
-    file.write_all(bytes)?;
-    file.write_all(b"\n")?;
-    file.sync_all()?;
-    fs::rename(&beside, path)?;
-    File::open(folder)?.sync_all()
 }
 
 #[cfg(test)]

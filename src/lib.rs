@@ -25,7 +25,8 @@
 //! let director = Director { netfilter: &nftables, ipvs: &ipvs };
 //! let identity =
 //!     transaction::Identity { transaction: state::TransactionId(1), boot: "example".into() };
-//! let outcome = transaction::Transaction::new(&director, identity, &mut transaction::Silent)
+//! let (journal, mut progress) = (transaction::NoJournal, transaction::Silent);
+//! let outcome = transaction::Transaction::new(&director, identity, &journal, &mut progress)
 //!     .run(&compiled.state, false)?;
 //! # drop(outcome);
 //! # Ok(())

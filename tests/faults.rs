@@ -10,7 +10,9 @@ use fwmarkctl::backend::memory::{Fault, MemoryDirector};
 use fwmarkctl::backend::{Director, Ipvs, MarkRuleset, Netfilter};
 use fwmarkctl::plan::Plan;
 use fwmarkctl::state::{DirectorState, Observation, ServiceTable, TransactionId};
-use fwmarkctl::transaction::{Identity, Outcome, Silent, Transaction, TransactionError, observe};
+use fwmarkctl::transaction::{
+    Identity, NoJournal, Outcome, Silent, Transaction, TransactionError, observe,
+};
 use proptest::prelude::*;
 
 fn run(
@@ -21,7 +23,7 @@ fn run(
     let director = Director { netfilter: memory, ipvs: memory };
     let identity =
         Identity { transaction: TransactionId(memory.writes() as u64), boot: "b".into() };
-    Transaction::new(&director, identity, &mut Silent).run(desired, adopt)
+    Transaction::new(&director, identity, &NoJournal, &mut Silent).run(desired, adopt)
 }
 
 /// What the director holds of ours, compared with `wanted`: nothing is left to do.

@@ -27,6 +27,9 @@ fn hint(error: &Error) -> Option<String> {
             "mend what failed, then run the command again; `fwmarkctl plan` shows what differs"
                 .to_owned(),
         ),
+        Error::Transaction(TransactionError::Journal(_)) => {
+            Some("make room there, or name another folder with --run-dir".to_owned())
+        }
         Error::Config(_) | Error::File { .. } | Error::Output(_) => None,
     }
 }

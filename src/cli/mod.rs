@@ -12,7 +12,6 @@ mod plan;
 mod progress;
 mod status;
 
-use std::collections::BTreeSet;
 use std::io::IsTerminal;
 use std::path::Path;
 
@@ -27,8 +26,11 @@ use crate::config::{Config, Input, Look, Options, Sources, load};
 use crate::error::{Error, Exit};
 use crate::history::load_marks;
 use crate::model::KernelName;
-use crate::state::{DirectorState, TransactionId};
-use crate::transaction::{Identity, Outcome, Silent, Transaction, TransactionError};
+use crate::state::{DirectorState, Observation, TransactionId};
+use crate::transaction::{
+    Identity, Journal, Outcome, Progress, RunJournal, Silent, Transaction, TransactionError,
+    observe,
+};
 
 /// Runs what the command line asks for; the answer is the exit code.
 pub fn run(arguments: Arguments, no_color: bool) -> Exit {
@@ -138,38 +140,48 @@ impl Context {
         let director = Director { netfilter: &nftables, ipvs: &ipvs };
         let terminal = std::io::stderr().is_terminal() && !self.global.quiet;
         let (mut shown, mut silent) = (progress::OneLine::default(), Silent);
-        let transaction = if terminal {
-            Transaction::new(&director, identity()?, &mut shown)
-        } else {
-            Transaction::new(&director, identity()?, &mut silent)
-        };
-        Ok(transaction.run(desired, adopt)?)
+        let progress: &mut dyn Progress = if terminal { &mut shown } else { &mut silent };
+        let (identity, journal) = (identity()?, self.journal()?);
+        Ok(Transaction::new(&director, identity, &journal, progress).run(desired, adopt)?)
     }
-}
 
-/// Reads the kernel: what is ours, and what is in the way of `desired`.
-fn observe(desired: &DirectorState) -> Result<crate::state::Observation, Error> {
-    let (nftables, ipvs) = (Nftables::new(), KernelIpvs::new());
-    let director = Director { netfilter: &nftables, ipvs: &ipvs };
-    crate::transaction::observe(&director, desired, &BTreeSet::new())
-        .map_err(|cause| TransactionError::Unread(cause).into())
+    /// Reads the kernel: what is ours, and what is in the way of `desired`.
+    fn observe(&self, desired: &DirectorState) -> Result<Observation, Error> {
+        let (nftables, ipvs) = (Nftables::new(), KernelIpvs::new());
+        let director = Director { netfilter: &nftables, ipvs: &ipvs };
+        observe(&director, desired, &self.journal()?.services())
+            .map_err(|cause| TransactionError::Unread(cause).into())
+    }
+
+    fn journal(&self) -> Result<RunJournal, Error> {
+        let path = "/proc/thread-self/ns/net";
+        RunJournal::new(&self.global.run_dir, &boot()?).map_err(|source| Error::File {
+            action: "read",
+            path: path.into(),
+            source,
+        })
+    }
 }
 
 /// A fresh transaction of this boot.
 fn identity() -> Result<Identity, Error> {
-    let read = |path: &str, action| {
-        std::fs::read_to_string(path).map_err(|source| Error::File {
-            action,
-            path: path.into(),
-            source,
-        })
-    };
     // A random UUID by the kernel: 122 bits, of which the first 64 will do.
-    let random = read("/proc/sys/kernel/random/uuid", "draw a random number from")?;
+    let random = read_from_proc("/proc/sys/kernel/random/uuid")?;
     let digits: String = random.chars().filter(char::is_ascii_hexdigit).take(16).collect();
     let transaction = TransactionId(u64::from_str_radix(&digits, 16).unwrap_or_default());
-    let boot = read("/proc/sys/kernel/random/boot_id", "read")?.trim().to_owned();
-    Ok(Identity { transaction, boot })
+    Ok(Identity { transaction, boot: boot()? })
+}
+
+fn boot() -> Result<String, Error> {
+    read_from_proc("/proc/sys/kernel/random/boot_id")
+}
+
+fn read_from_proc(path: &str) -> Result<String, Error> {
+    std::fs::read_to_string(path).map(|text| text.trim().to_owned()).map_err(|source| Error::File {
+        action: "read",
+        path: path.into(),
+        source,
+    })
 }
 
 /// The schedulers that this kernel has as modules; mainline's own need no list.

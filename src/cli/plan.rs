@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::Context;
 use super::output::{FORMAT, Output, Tone};
-use super::{Context, observe};
 use crate::error::{Error, Exit};
 use crate::plan::{Action, ChangeLine, Conflict, Object, Phase, Plan, Summary};
 use crate::transaction::TransactionError;
@@ -11,7 +11,7 @@ use crate::transaction::TransactionError;
 pub(super) fn run(context: &mut Context, detailed: bool) -> Result<Exit, Error> {
     let compiled = context.compile()?;
     let desired = &compiled.state;
-    let observed = observe(desired)?;
+    let observed = context.observe(desired)?;
     let conflicts = Conflict::find(&observed, desired);
     if !conflicts.is_empty() {
         return Err(TransactionError::Conflict(conflicts).into());

@@ -5,9 +5,9 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::Context;
 use super::compile::{destination_document, service_document};
 use super::output::{FORMAT, Output, Tone};
-use super::{Context, observe};
 use crate::backend::ipvs::KernelIpvs;
 use crate::backend::{Activity, ActivityTable, Ipvs};
 use crate::error::{Error, Exit};
@@ -36,7 +36,7 @@ pub(super) fn run(context: &mut Context, only: &[String], check: bool) -> Result
         (Vec::new(), None)
     };
     let nothing = DirectorState::default();
-    let observed = observe(desired.as_ref().unwrap_or(&nothing))?;
+    let observed = context.observe(desired.as_ref().unwrap_or(&nothing))?;
     let keys = observed.services.keys().copied().collect();
     let activity = KernelIpvs::new().activity(&keys).map_err(Cause::from)?;
     let plan = desired.as_ref().map(|desired| Plan::between(&observed, desired));

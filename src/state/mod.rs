@@ -13,8 +13,8 @@ pub use ledger::{Fingerprint, Ledger, LedgerEntry, Record, TransactionId};
 pub use marking::{MarkEntry, MarkKey, Marking};
 pub use observation::{Frame, Generation, MarkRuleset, Observation};
 pub use service::{
-    Destination, DestinationKey, Method, Netmask, ServiceFlags, ServiceKey, ServiceTable,
-    VirtualService,
+    Destination, DestinationKey, InvalidServiceKey, Method, Netmask, ServiceFlags, ServiceKey,
+    ServiceTable, VirtualService,
 };
 
 /// Everything of a director that is ours.

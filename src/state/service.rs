@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
 
 use crate::model::{
     Family, Forwarding, GroupName, KernelName, Mark, Protocol, SchedulerFlag, Tunnel,
@@ -54,6 +55,36 @@ impl fmt::Display for ServiceKey {
         }
     }
 }
+
+impl FromStr for ServiceKey {
+    type Err = InvalidServiceKey;
+
+    /// Reads what [`Display`](fmt::Display) writes.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let invalid = || InvalidServiceKey(text.to_owned());
+        let (kind, rest) = text.split_once(' ').ok_or_else(invalid)?;
+        if kind == "fwmark" {
+            let (mark, family) = rest.split_once(' ').ok_or_else(invalid)?;
+            let family = Family::BOTH.into_iter().find(|known| known.to_string() == family);
+            return Ok(Self::Mark {
+                mark: mark.parse().map_err(|_| invalid())?,
+                family: family.ok_or_else(invalid)?,
+            });
+        }
+        let protocol = Protocol::ALL.into_iter().find(|known| known.as_str() == kind);
+        let place: SocketAddr = rest.parse().map_err(|_| invalid())?;
+        Ok(Self::Address {
+            address: place.ip(),
+            protocol: protocol.ok_or_else(invalid)?,
+            port: place.port(),
+        })
+    }
+}
+
+/// A text that names no virtual service.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' names no virtual service")]
+pub struct InvalidServiceKey(pub String);
 
 /// A service's flags (`IP_VS_SVC_F_*`, `linux/ip_vs.h`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

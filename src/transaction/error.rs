@@ -27,6 +27,9 @@ pub enum TransactionError {
     /// The kernel could not be read; nothing was tried.
     #[error(transparent)]
     Unread(Cause),
+    /// The journal could not be written; nothing was tried.
+    #[error("cannot write the journal of the run directory")]
+    Journal(#[source] std::io::Error),
     /// Somebody else's services are in the way; nothing was tried.
     #[error("{} not ours on marks of this configuration", count(.0.len()))]
     Conflict(Vec<Conflict>),

@@ -6,11 +6,13 @@
 //! takes.
 
 mod error;
+mod journal;
 mod progress;
 
 use std::collections::BTreeSet;
 
 pub use error::{Cause, Incomplete, TransactionError};
+pub use journal::{Journal, NoJournal, RunJournal, replace_file};
 pub use progress::{Progress, Silent, Step};
 
 use crate::backend::{Director, IpvsError, NetfilterError};
@@ -38,8 +40,10 @@ pub struct Identity {
 pub struct Transaction<'a> {
     director: &'a Director<'a>,
     identity: Identity,
+    journal: &'a dyn Journal,
     progress: &'a mut dyn Progress,
-    /// Services that this transaction made, and that no ledger names yet.
+    /// Services that are ours although the ledger does not name them: what the journal
+    /// remembers, and what this transaction has made.
     staged: BTreeSet<ServiceKey>,
 }
 
@@ -69,7 +73,7 @@ pub struct Applied {
 }
 
 /// Reads both halves: the services that the ledger names, those of `desired`, and those
-/// of `staged`.
+/// of `staged`, which are ours although the ledger may not name them.
 ///
 /// # Errors
 /// [`Cause`] of either half.
@@ -86,14 +90,22 @@ pub fn observe(
     Ok(Observation::join(ruleset.value, ruleset.generation, services, staged))
 }
 
+/// The services of a state that are ours.
+fn recorded(state: &DirectorState) -> BTreeSet<ServiceKey> {
+    let ours = state.services.iter().filter(|(_, service)| service.recorded);
+    ours.map(|(key, _)| *key).collect()
+}
+
 impl<'a> Transaction<'a> {
     /// A transaction that has not begun.
     pub fn new(
         director: &'a Director<'a>,
         identity: Identity,
+        journal: &'a dyn Journal,
         progress: &'a mut dyn Progress,
     ) -> Self {
-        Self { director, identity, progress, staged: BTreeSet::new() }
+        let staged = journal.services();
+        Self { director, identity, journal, progress, staged }
     }
 
     /// Leads the kernel to `desired`, or leaves it as it was. With `adopt`, services of
@@ -121,13 +133,25 @@ impl<'a> Transaction<'a> {
         }
         let generation = last.unwrap_or(0) + 1;
         let before = observed.state();
+        // Before the first write: what is ours now, and what will be.
+        let ours = recorded(&before);
+        let intended: BTreeSet<_> = ours.iter().chain(&recorded(desired)).copied().collect();
+        self.journal.remember(&intended).map_err(TransactionError::Journal)?;
         let record_before = record.unwrap_or_else(|| self.record(0, &before));
         match self.carry_out(desired, observed, &plan, &self.record(generation, desired)) {
             Ok(()) => {
+                self.remember_at_last(&recorded(desired));
                 let generation = (!desired.is_empty()).then_some(generation);
                 Ok(Outcome::Applied(Box::new(Applied { plan, before, generation })))
             }
             Err(cause) => Err(self.restore(&before, &record_before, cause)),
+        }
+    }
+
+    /// The journal names too many services at worst, none of which exists.
+    fn remember_at_last(&self, services: &BTreeSet<ServiceKey>) {
+        if let Err(error) = self.journal.remember(services) {
+            tracing::warn!("the journal keeps what it said before the transaction: {error}");
         }
     }
 
@@ -250,7 +274,10 @@ impl<'a> Transaction<'a> {
                 self.carry_out(before, observed, &plan, record)
             });
             match result {
-                Ok(()) => return TransactionError::Restored { cause },
+                Ok(()) => {
+                    self.remember_at_last(&recorded(before));
+                    return TransactionError::Restored { cause };
+                }
                 Err(error) => failure = Some(error),
             }
         }

@@ -88,13 +88,30 @@ fn a_foreign_rule_in_our_chain_is_taken_out() {
     drifts(nft("insert rule inet fwmarkctl prerouting tcp dport 443 drop"));
 }
 
-/// With the table its ledger goes: that the services are ours is then known to nobody.
+/// A firewall that reloads takes our table with it; the journal still knows the services.
 #[test]
-fn a_flushed_ruleset_is_a_conflict_that_adopt_repairs() {
+fn a_flushed_ruleset_is_repaired_without_a_lost_connection() {
+    let lab = web_and_mail();
+    let director = lab.director();
+    let mut talk = lab.client().connect(CLIENT, WEB).unwrap();
+    let before = director.ipvsadm_save();
+    director.nft("flush ruleset");
+    assert_eq!(director.with(&["status", "--check"], WEB_AND_MAIL).run().code, Some(3));
+    assert!(director.apply(WEB_AND_MAIL).contains("Applied"));
+    director.in_sync(WEB_AND_MAIL).unwrap();
+    assert_eq!(director.ipvsadm_save(), before);
+    assert_eq!(talk.ask(), Ok(talk.server.clone()));
+    assert_eq!(lab.client().tcp(CLIENT, WEB), Ok(talk.server.clone()), "its affinity");
+}
+
+/// When the journal is gone too, nobody knows whose the services are.
+#[test]
+fn without_ledger_and_journal_the_services_are_a_conflict_that_adopt_ends() {
     let lab = web_and_mail();
     let director = lab.director();
     let mut talk = lab.client().connect(CLIENT, WEB).unwrap();
     director.nft("flush ruleset");
+    director.run(|| std::fs::remove_dir_all("/run/fwmarkctl").unwrap());
     for args in [&["plan"] as &[&str], &["apply"]] {
         let ended = director.with(args, WEB_AND_MAIL).run();
         assert_eq!(ended.code, Some(2), "{args:?}: {ended:?}");
@@ -104,7 +121,6 @@ fn a_flushed_ruleset_is_a_conflict_that_adopt_repairs() {
     director.with(&["apply", "--adopt"], WEB_AND_MAIL).ok();
     director.in_sync(WEB_AND_MAIL).unwrap();
     assert_eq!(talk.ask(), Ok(talk.server.clone()));
-    assert_eq!(lab.client().tcp(CLIENT, WEB), Ok(talk.server.clone()), "its affinity");
 }
 
 #[test]

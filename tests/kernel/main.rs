@@ -11,6 +11,7 @@ mod drift;
 mod foreign;
 mod forwarding;
 mod idempotent;
+mod killed;
 mod lab;
 mod lab_works;
 mod main_job;

@@ -9,7 +9,9 @@ use fwmarkctl::backend::{self, Netfilter};
 use fwmarkctl::model::{Family, Mark};
 use fwmarkctl::plan::Plan;
 use fwmarkctl::state::{DirectorState, Netmask, ServiceKey, TransactionId};
-use fwmarkctl::transaction::{Identity, Outcome, Silent, Transaction, TransactionError, observe};
+use fwmarkctl::transaction::{
+    Identity, NoJournal, Outcome, Silent, Transaction, TransactionError, observe,
+};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
@@ -32,7 +34,9 @@ fn with_kernel<T>(work: impl FnOnce(&backend::Director<'_>) -> T) -> T {
 
 fn lead_to(state: &DirectorState) -> Result<Outcome, TransactionError> {
     let identity = Identity { transaction: TransactionId(1), boot: "test".into() };
-    with_kernel(|kernel| Transaction::new(kernel, identity, &mut Silent).run(state, false))
+    with_kernel(|kernel| {
+        Transaction::new(kernel, identity, &NoJournal, &mut Silent).run(state, false)
+    })
 }
 
 /// The services that the kernel holds, whosever they are. Not by /proc/net/ip_vs, which
