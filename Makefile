@@ -7,7 +7,7 @@
 
 SHELL := /bin/bash -euo pipefail
 .DEFAULT_GOAL := help
-.PHONY: help setup rust demo build test format lint doc deny unit ring without bench golden completions clean
+.PHONY: help setup rust demo build test format lint doc deny unit ring without bench golden clean
 
 TOOLS := target/tools
 DENY_VERSION := 0.20.2

@@ -44,6 +44,7 @@ complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "plan" -d 'Show 
 complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "apply" -d 'Make the kernel hold what the configuration says, as one transaction'
 complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "status" -d 'Show the groups: marks, services, real servers, connections'
 complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "clear" -d 'Remove all that is ours from the kernel, and nothing else'
+complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "explain" -d 'Explain an error of the configuration, with an example'
 complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "completions" -d 'Print the completions of a shell'
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand check" -s c -l config -d 'Read this file instead of /etc/fwmarkctl (\'-\' is standard input; repeatable)' -r -F
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand check" -l state-dir -d 'Where the history is kept' -r -F
@@ -101,6 +102,7 @@ complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand apply" -l color -d '
 always\t'Always'
 never\t'Never'"
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand apply" -l adopt -d 'Take over services that somebody else made on our marks'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand apply" -l no-wait -d 'Exit with 5 when another fwmarkctl is at work, instead of waiting for it'
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand apply" -s v -l verbose -d 'Say more on standard error (repeatable)'
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand apply" -s q -l quiet -d 'Print nothing but errors'
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand apply" -s h -l help -d 'Print help'
@@ -132,6 +134,19 @@ complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand clear" -l yes -d 'Do
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand clear" -s v -l verbose -d 'Say more on standard error (repeatable)'
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand clear" -s q -l quiet -d 'Print nothing but errors'
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand clear" -s h -l help -d 'Print help'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand explain" -s c -l config -d 'Read this file instead of /etc/fwmarkctl (\'-\' is standard input; repeatable)' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand explain" -l state-dir -d 'Where the history is kept' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand explain" -l run-dir -d 'Where what a reboot forgets is kept' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand explain" -l backend -d 'What marks packets, whatever the configuration says: nftables or iptables' -r -f -a "nftables\t'nftables, by netlink'
+iptables\t'iptables, by iptables-restore'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand explain" -s o -l output -d 'How to print: text or json' -r -f -a "text\t'For people'
+json\t'One JSON document'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand explain" -l color -d 'When to colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand explain" -s v -l verbose -d 'Say more on standard error (repeatable)'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand explain" -s q -l quiet -d 'Print nothing but errors'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand explain" -s h -l help -d 'Print help'
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand completions" -s c -l config -d 'Read this file instead of /etc/fwmarkctl (\'-\' is standard input; repeatable)' -r -F
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand completions" -l state-dir -d 'Where the history is kept' -r -F
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand completions" -l run-dir -d 'Where what a reboot forgets is kept' -r -F

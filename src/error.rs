@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use crate::compile::CompileError;
 use crate::config::ConfigErrors;
-use crate::transaction::{Cause, TransactionError};
+use crate::transaction::{Cause, LockError, TransactionError};
 
-/// How a command ends (SPEC section 3).
+/// How a command ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
@@ -20,6 +20,8 @@ pub enum Exit {
     Differs = 3,
     /// Neither done nor undone: a person is needed.
     Incomplete = 4,
+    /// Another fwmarkctl holds the lock.
+    Locked = 5,
 }
 
 /// Why a command failed.
@@ -37,6 +39,9 @@ pub enum Error {
     /// A transaction.
     #[error(transparent)]
     Transaction(#[from] TransactionError),
+    /// The lock.
+    #[error(transparent)]
+    Lock(#[from] LockError),
     /// What was asked for makes no sense.
     #[error("{message}")]
     Usage {
@@ -70,9 +75,12 @@ impl Error {
             | Self::Usage { .. }
             | Self::Transaction(TransactionError::Conflict(_)) => Exit::Refused,
             Self::Transaction(TransactionError::Incomplete(_)) => Exit::Incomplete,
-            Self::Kernel(_) | Self::Transaction(_) | Self::File { .. } | Self::Output(_) => {
-                Exit::Failed
-            }
+            Self::Lock(LockError::Held(_)) => Exit::Locked,
+            Self::Kernel(_)
+            | Self::Transaction(_)
+            | Self::Lock(LockError::File(..))
+            | Self::File { .. }
+            | Self::Output(_) => Exit::Failed,
         }
     }
 
@@ -81,11 +89,13 @@ impl Error {
         match self {
             Self::Config(_) | Self::Compile(_) => "config",
             Self::Usage { .. } => "usage",
+            Self::Lock(LockError::Held(_)) => "locked",
             Self::Transaction(TransactionError::Conflict(_)) => "conflict",
             Self::Transaction(TransactionError::Incomplete(_)) => "incomplete",
             Self::Transaction(TransactionError::Restored { .. }) => "restored",
             Self::Transaction(TransactionError::Unread(_)) | Self::Kernel(_) => "kernel",
             Self::Transaction(TransactionError::Journal(_))
+            | Self::Lock(LockError::File(..))
             | Self::File { .. }
             | Self::Output(_) => "file",
         }

@@ -10,7 +10,6 @@ use std::{fs, io};
 use serde::{Deserialize, Serialize};
 
 use crate::compile::MarkBook;
-use crate::error::Error;
 use crate::model::Mark;
 use crate::transaction::replace_file;
 
@@ -57,22 +56,14 @@ fn parse(text: &str) -> Option<MarkBook> {
 /// Saves the marks: written beside the file, synced, and put in its place at once.
 ///
 /// # Errors
-/// [`Error::File`]; the file from before is then still there.
-pub fn save_marks(state_dir: &Path, book: &MarkBook) -> Result<(), Error> {
+/// What the file system says; the file from before is then still there.
+pub fn save_marks(state_dir: &Path, book: &MarkBook) -> io::Result<()> {
     let path = path(state_dir);
-    if load_marks(state_dir) == *book && path.exists() {
+    if path.exists() && load_marks(state_dir) == *book {
         return Ok(());
     }
     let marks = book.0.iter().map(|(holder, mark)| (holder.to_string(), mark.get())).collect();
-    let text =
-        serde_json::to_string_pretty(&MarksFile { format: FORMAT, marks }).map_err(|error| {
-            Error::File { action: "write", path: path.clone(), source: error.into() }
-        })?;
-    replace_file(&path, text.as_bytes()).map_err(|source| Error::File {
-        action: "write",
-        path,
-        source,
-    })
+    replace_file(&path, &serde_json::to_vec_pretty(&MarksFile { format: FORMAT, marks })?)
 }
 
 #[cfg(test)]

@@ -104,7 +104,7 @@ fn what_comes_later_is_said_and_not_ignored() {
     for arguments in [["--backend", "iptables", "check"], ["compile", "--format", "iptables"]] {
         let output = run(WEB.as_bytes(), &[&["-c", "-"], &arguments[..]].concat());
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
-        assert!(text(&output.stderr).contains("not there yet"), "{}", text(&output.stderr));
+        assert!(text(&output.stderr).contains("not supported yet"), "{}", text(&output.stderr));
     }
 }
 

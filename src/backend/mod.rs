@@ -39,7 +39,7 @@ pub enum NetfilterError {
         reason: String,
     },
     /// No privilege.
-    #[error("changing nftables needs CAP_NET_ADMIN in this network namespace")]
+    #[error("nftables needs CAP_NET_ADMIN")]
     Privilege,
     /// The kernel has no nf_tables, or lacks a part of it.
     #[error("this kernel has no nf_tables: {0}")]
@@ -69,7 +69,7 @@ pub enum IpvsError {
         undone: Vec<usize>,
     },
     /// No privilege.
-    #[error("IPVS needs CAP_NET_ADMIN in this network namespace")]
+    #[error("IPVS needs CAP_NET_ADMIN")]
     Privilege,
     /// The kernel has no IPVS.
     #[error("this kernel has no IPVS, and it could not be loaded")]

@@ -1,16 +1,52 @@
 //! `apply`: the kernel comes to hold what the configuration says.
 
+use std::collections::BTreeSet;
+use std::io;
+use std::path::Path;
+
 use super::output::Tone;
 use super::{Context, plan};
+use crate::compile::MarkBook;
 use crate::error::{Error, Exit};
 use crate::history::save_marks;
 use crate::plan::Plan;
-use crate::transaction::Outcome;
+use crate::state::ServiceKey;
+use crate::transaction::{Journal, Outcome, RunJournal};
 
-pub(super) fn run(context: &mut Context, adopt: bool) -> Result<Exit, Error> {
+/// The journal of an apply, which also keeps the marks: both before the first write, so
+/// that a full disk is noticed while nothing has been done.
+struct ApplyJournal<'a> {
+    run: RunJournal,
+    state_dir: &'a Path,
+    marks: &'a MarkBook,
+}
+
+impl Journal for ApplyJournal<'_> {
+    fn services(&self) -> BTreeSet<ServiceKey> {
+        self.run.services()
+    }
+
+    fn remember(&self, services: &BTreeSet<ServiceKey>) -> io::Result<()> {
+        save_marks(self.state_dir, self.marks)?;
+        self.run.remember(services)
+    }
+}
+
+pub(super) fn run(context: &mut Context, adopt: bool, no_wait: bool) -> Result<Exit, Error> {
     let compiled = context.compile()?;
-    let outcome = context.transact(&compiled.state, adopt)?;
-    save_marks(&context.global.state_dir, &compiled.marks)?;
+    let lock = context.lock(no_wait)?;
+    let state_dir = &context.global.state_dir;
+    let journal = ApplyJournal { run: context.journal()?, state_dir, marks: &compiled.marks };
+    let outcome = context.transact(&compiled.state, adopt, &journal)?;
+    if let Outcome::InSync { .. } = outcome {
+        // A disabled group has a mark, and nothing in the kernel.
+        save_marks(state_dir, &compiled.marks).map_err(|source| Error::File {
+            action: "save the marks in",
+            path: state_dir.clone(),
+            source,
+        })?;
+    }
+    drop(lock);
     match outcome {
         Outcome::InSync { generation } => {
             context.output.json(&plan::document(&Plan::default(), generation))?;

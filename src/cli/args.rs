@@ -112,6 +112,9 @@ pub enum Command {
         /// Take over services that somebody else made on our marks
         #[arg(long)]
         adopt: bool,
+        /// Exit with 5 when another fwmarkctl is at work, instead of waiting for it
+        #[arg(long)]
+        no_wait: bool,
     },
     /// Show the groups: marks, services, real servers, connections
     Status {
@@ -127,6 +130,12 @@ pub enum Command {
         /// Do not ask
         #[arg(long)]
         yes: bool,
+    },
+    /// Explain an error of the configuration, with an example
+    Explain {
+        /// The code that an error shows in brackets, such as E0213
+        #[arg(value_name = "CODE")]
+        code: String,
     },
     /// Print the completions of a shell
     Completions {

@@ -16,7 +16,11 @@ pub(super) fn run(context: &mut Context, yes: bool) -> Result<Exit, Error> {
             hint: Some("fwmarkctl clear --yes".to_owned()),
         });
     }
-    match context.transact(&DirectorState::default(), false)? {
+    let lock = context.lock(false)?;
+    let journal = context.journal()?;
+    let outcome = context.transact(&DirectorState::default(), false, &journal)?;
+    drop(lock);
+    match outcome {
         Outcome::InSync { .. } => {
             context.output.json(&plan::document(&Plan::default(), None))?;
             context.output.text("Nothing to remove: this director holds nothing of ours.\n")?;

@@ -24,7 +24,7 @@ pub(super) fn run(context: &mut Context, format: CompileFormat) -> Result<Exit, 
         }
         CompileFormat::Iptables | CompileFormat::Ip6tables => {
             return Err(Error::Usage {
-                message: "the iptables backend is not there yet".to_owned(),
+                message: "the iptables backend is not supported yet".to_owned(),
                 hint: Some("fwmarkctl compile --format nft".to_owned()),
             });
         }

@@ -7,7 +7,7 @@ use crate::backend::{IpvsError, NetfilterError};
 use crate::config::Look;
 use crate::error::Error;
 use crate::plan::ChangeLine;
-use crate::transaction::{Cause, TransactionError};
+use crate::transaction::{Cause, LockError, TransactionError};
 
 /// What mends an error, where that is known.
 fn hint(error: &Error) -> Option<String> {
@@ -27,9 +27,10 @@ fn hint(error: &Error) -> Option<String> {
             "mend what failed, then run the command again; `fwmarkctl plan` shows what differs"
                 .to_owned(),
         ),
-        Error::Transaction(TransactionError::Journal(_)) => {
-            Some("make room there, or name another folder with --run-dir".to_owned())
+        Error::Transaction(TransactionError::Journal(_)) | Error::Lock(LockError::File(..)) => {
+            Some("make room there, or name other folders with --state-dir and --run-dir".to_owned())
         }
+        Error::Lock(LockError::Held(_)) => Some("run it again without --no-wait".to_owned()),
         Error::Config(_) | Error::File { .. } | Error::Output(_) => None,
     }
 }

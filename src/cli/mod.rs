@@ -6,6 +6,7 @@ mod check;
 mod clear;
 mod compile;
 mod completions;
+mod explain;
 mod failure;
 mod output;
 mod plan;
@@ -28,7 +29,7 @@ use crate::history::load_marks;
 use crate::model::KernelName;
 use crate::state::{DirectorState, Observation, TransactionId};
 use crate::transaction::{
-    Identity, Journal, Outcome, Progress, RunJournal, Silent, Transaction, TransactionError,
+    Identity, Journal, Lock, Outcome, Progress, RunJournal, Silent, Transaction, TransactionError,
     observe,
 };
 
@@ -42,9 +43,10 @@ pub fn run(arguments: Arguments, no_color: bool) -> Exit {
         Command::Check => check::run(&mut context),
         Command::Compile { format } => compile::run(&mut context, format),
         Command::Plan { detailed_exitcode } => plan::run(&mut context, detailed_exitcode),
-        Command::Apply { adopt } => apply::run(&mut context, adopt),
+        Command::Apply { adopt, no_wait } => apply::run(&mut context, adopt, no_wait),
         Command::Status { groups, check } => status::run(&mut context, &groups, check),
         Command::Clear { yes } => clear::run(&mut context, yes),
+        Command::Explain { code } => explain::run(&mut context, &code),
         Command::Completions { shell } => completions::run(&mut context, shell),
     };
     result.unwrap_or_else(|error| {
@@ -70,18 +72,13 @@ pub fn usage(error: &clap::Error, json: bool) -> Exit {
         let hint = lines.map(str::trim).find_map(|line| line.strip_prefix("tip: "));
         let error = Error::Usage { message, hint: hint.map(str::to_owned) };
         let document = failure::document(&error);
-        note_stdout(&format!("{document:#}\n"));
-    } else if let Err(gone) = error.print() {
-        tracing::debug!(%gone, "nobody reads the usage");
+        output::answer(&format!("{document:#}\n"));
+    } else if failed {
+        note(&error.render().ansi().to_string());
+    } else {
+        output::answer(&error.render().ansi().to_string());
     }
     if failed { Exit::Refused } else { Exit::Done }
-}
-
-fn note_stdout(text: &str) {
-    use std::io::Write;
-    if let Err(gone) = std::io::stdout().lock().write_all(text.as_bytes()) {
-        tracing::debug!(%gone, "nobody reads the answer");
-    }
 }
 
 /// What every command has at hand.
@@ -94,7 +91,7 @@ impl Context {
     fn load(&mut self) -> Result<Config, Error> {
         if self.global.backend == Some(Backend::Iptables) {
             return Err(Error::Usage {
-                message: "the iptables backend is not there yet".to_owned(),
+                message: "the iptables backend is not supported yet".to_owned(),
                 hint: Some("leave --backend out: nftables is the default".to_owned()),
             });
         }
@@ -135,14 +132,29 @@ impl Context {
     }
 
     /// Leads the kernel to `desired`.
-    fn transact(&self, desired: &DirectorState, adopt: bool) -> Result<Outcome, Error> {
+    fn transact(
+        &self,
+        desired: &DirectorState,
+        adopt: bool,
+        journal: &dyn Journal,
+    ) -> Result<Outcome, Error> {
         let (nftables, ipvs) = (Nftables::new(), KernelIpvs::new());
         let director = Director { netfilter: &nftables, ipvs: &ipvs };
         let terminal = std::io::stderr().is_terminal() && !self.global.quiet;
         let (mut shown, mut silent) = (progress::OneLine::default(), Silent);
         let progress: &mut dyn Progress = if terminal { &mut shown } else { &mut silent };
-        let (identity, journal) = (identity()?, self.journal()?);
-        Ok(Transaction::new(&director, identity, &journal, progress).run(desired, adopt)?)
+        Ok(Transaction::new(&director, identity()?, journal, progress).run(desired, adopt)?)
+    }
+
+    /// Waits until nobody else writes, or says who does.
+    fn lock(&self, no_wait: bool) -> Result<Lock, Error> {
+        let quiet = self.global.quiet;
+        Ok(Lock::take(&self.global.run_dir, |holder| {
+            if !no_wait && !quiet {
+                note(&format!("waiting for another fwmarkctl: {holder}\n"));
+            }
+            !no_wait
+        })?)
     }
 
     /// Reads the kernel: what is ours, and what is in the way of `desired`.

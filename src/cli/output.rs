@@ -145,6 +145,14 @@ impl Output {
     }
 }
 
+/// Writes to standard output, where there is no [`Output`] yet.
+pub(super) fn answer(text: &str) {
+    let mut stdout = io::stdout().lock();
+    if stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).is_err() {
+        tracing::trace!("standard output is closed");
+    }
+}
+
 /// Writes to standard error. When even that is gone there is nobody to tell.
 pub(super) fn note(text: &str) {
     let mut stderr = io::stderr().lock();

@@ -29,11 +29,12 @@ pub(super) fn run(context: &mut Context, detailed: bool) -> Result<Exit, Error> 
     Ok(if detailed && !plan.is_empty() { Exit::Differs } else { Exit::Done })
 }
 
-/// A plan as a JSON document (SPEC section 3).
+/// A plan as a JSON document.
 pub(super) fn document(plan: &Plan, generation: Option<u64>) -> Value {
     let lines = plan.lines();
     json!({
         "format": FORMAT,
+        "notes": plan.notes(),
         "in_sync": plan.is_empty(),
         "changes": lines,
         "summary": Summary::of(&lines),
@@ -64,6 +65,9 @@ pub(super) fn listing(plan: &Plan, output: &Output) -> String {
         text += &row(line, width, output);
     }
     let Summary { add, change, remove } = Summary::of(&lines);
+    for note in plan.notes() {
+        text += &format!("note: {note}\n");
+    }
     text + &format!("{add} to add, {change} to change, {remove} to remove.\n")
 }
 

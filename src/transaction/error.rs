@@ -27,8 +27,8 @@ pub enum TransactionError {
     /// The kernel could not be read; nothing was tried.
     #[error(transparent)]
     Unread(Cause),
-    /// The journal could not be written; nothing was tried.
-    #[error("cannot write the journal of the run directory")]
+    /// What is about to be done could not be written down; nothing was tried.
+    #[error("cannot write down what is about to be done, so nothing was tried")]
     Journal(#[source] std::io::Error),
     /// Somebody else's services are in the way; nothing was tried.
     #[error("{} not ours on marks of this configuration", count(.0.len()))]

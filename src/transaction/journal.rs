@@ -113,8 +113,14 @@ impl Journal for RunJournal {
 /// made when it is missing; both are ours alone to read.
 ///
 /// # Errors
-/// What the file system says; the file from before is then still there.
+/// What the file system says, with the file's name; the file from before is then still
+/// there.
 pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace(path, bytes)
+        .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
+}
+
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("/"));
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     let beside = path.with_extension("json.new");

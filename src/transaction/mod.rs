@@ -7,12 +7,14 @@
 
 mod error;
 mod journal;
+mod lock;
 mod progress;
 
 use std::collections::BTreeSet;
 
 pub use error::{Cause, Incomplete, TransactionError};
 pub use journal::{Journal, NoJournal, RunJournal, replace_file};
+pub use lock::{Lock, LockError};
 pub use progress::{Progress, Silent, Step};
 
 use crate::backend::{Director, IpvsError, NetfilterError};
