@@ -35,7 +35,7 @@ fn lead_to(state: &DirectorState) -> Result<Outcome, TransactionError> {
     with_kernel(|kernel| Transaction::new(kernel, identity, &mut Silent).run(state, false))
 }
 
-/// The services that the kernel holds, whosever they are. Not by /proc/net/ip_vs, which
+/// The services that the kernel holds, whosever they are. Not by `/proc/net/ip_vs`, which
 /// leaves some out when other namespaces have services.
 fn services(director: &Director) -> Vec<String> {
     let saved = director.ipvsadm_save();
