@@ -42,6 +42,7 @@ fn what_was_cleared_comes_back_with_the_marks_that_it_had() {
     lab.director().apply(&automatic);
     let before = lab.director().ipvsadm_save();
     lab.director().fwmarkctl(&["clear", "--yes"]).ok();
+    assert_ne!(lab.director().ipvsadm_save(), before);
     lab.director().apply(&automatic);
     assert_eq!(lab.director().ipvsadm_save(), before);
 }

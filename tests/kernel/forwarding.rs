@@ -107,7 +107,7 @@ fn a_tunnel_carries_ipv4_to_a_server_of_ipv6() {
 #[test]
 fn methods_mix_within_a_group() {
     let lab = Lab::of(&[Kind::Dr, Kind::Nat, Kind::Tunnel, Kind::Dr]);
-    let entries: String = lab
+    let entries: Vec<_> = lab
         .real_servers()
         .iter()
         .flat_map(|server| [(server.v4(), server.kind()), (server.v6(), server.kind())])
@@ -117,9 +117,10 @@ fn methods_mix_within_a_group() {
                 Kind::Nat => "nat",
                 Kind::Tunnel => "tun",
             };
-            format!("{{ address = {address:?}, forward = {forward:?} }}, ")
+            format!("{{ address = {address:?}, forward = {forward:?} }}")
         })
         .collect();
+    let entries = entries.join(", ");
     let config = web(&lab, "").replace(
         &format!("real = {}", list(&lab, &[RealServer::v4, RealServer::v6])),
         &format!("real = [{entries}]"),

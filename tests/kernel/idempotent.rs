@@ -53,6 +53,7 @@ fn another_order_and_another_spelling_are_no_change() {
         persistence = { mode = "pfwmc", timeout = "5m", netmask = 32 }
         real = [{ address = "172.18.100.12", weight = 1 }, "172.18.100.11"]
     "#;
+    lab.director().in_sync(reworded).unwrap();
     assert!(lab.director().apply(reworded).starts_with("In sync"));
     assert_eq!(lab.director().nft_generation(), generation);
 }
@@ -62,6 +63,7 @@ fn what_only_looks_writes_nothing() {
     let lab = web_and_mail();
     let other = WEB_AND_MAIL.replace(r#""rr""#, r#""wlc""#).replace("443", "444");
     let (generation, before) = (lab.director().nft_generation(), lab.director().dump());
+    assert!(before.iter().all(|half| !half.is_empty()), "{before:?}");
     for (args, expected) in [
         (&["check"] as &[&str], 0),
         (&["compile", "--format", "nft"], 0),

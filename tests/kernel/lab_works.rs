@@ -3,7 +3,9 @@
 
 use rustix::process::Signal;
 
-use crate::lab::{CLIENT, CLIENT_V6, Client, Failure, Kind, Lab, Tally, client_v4, client_v6};
+use crate::lab::{
+    CLIENT, CLIENT_V6, Client, Failure, Kind, Lab, RealServer, Tally, client_v4, client_v6,
+};
 
 const MARKED: &str = "table inet t {
     chain c {
@@ -20,7 +22,7 @@ fn evenly(names: &[&str], times: usize) -> Tally {
 
 /// Refused before, balanced after, for both families, TCP and UDP.
 fn carries_requests(lab: &Lab) {
-    let names: Vec<_> = lab.real_servers().iter().map(|server| server.name()).collect();
+    let names: Vec<_> = lab.real_servers().iter().map(RealServer::name).collect();
     let client = lab.client();
     lab.serve_tcp(&[80, 443, 8080]);
     lab.serve_udp(&[80, 443]);

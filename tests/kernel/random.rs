@@ -39,7 +39,7 @@ fn lead_to(state: &DirectorState) -> Result<Outcome, TransactionError> {
     })
 }
 
-/// The services that the kernel holds, whosever they are. Not by /proc/net/ip_vs, which
+/// The services that the kernel holds, whosever they are. Not by `/proc/net/ip_vs`, which
 /// leaves some out when other namespaces have services.
 fn services(director: &Director) -> Vec<String> {
     let saved = director.ipvsadm_save();

@@ -84,6 +84,7 @@ fn adopt_takes_a_service_over_with_its_connections() {
     assert!(lab.client().tcp(CLIENT, "172.18.100.7:443").is_ok());
     // It is ours now: the next apply needs no --adopt, and clear takes it along.
     lab.director().apply(&changed());
+    lab.director().in_sync(&changed()).unwrap();
     lab.director().fwmarkctl(&["clear", "--yes"]).ok();
     assert_eq!(lab.director().ipvsadm_save(), "");
 }
@@ -125,4 +126,5 @@ fn without_the_privilege_the_error_names_it_and_only_looking_at_files_works() {
         assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{args:?}");
     }
     assert_eq!(director.dump(), before);
+    director.in_sync(WEB_AND_MAIL).unwrap();
 }

@@ -170,7 +170,7 @@ impl Server {
     }
 }
 
-/// A listener for both families sees an IPv4 client as ::ffff:1.2.3.4.
+/// A listener for both families sees an IPv4 client as `::ffff:1.2.3.4`.
 fn plain(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
 }
