@@ -127,6 +127,8 @@ codes! {
     NotYet = "E0501",
     /// `one-packet` without a UDP port.
     OnePacketWithoutUdp = "W0101",
+    /// A port of a real server of a persistent group.
+    PersistentPort = "W0102",
 }
 
 impl Code {

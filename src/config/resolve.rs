@@ -86,6 +86,9 @@ pub(super) fn group(
     }
     if let (Ok(listeners), Ok(servers)) = (&listeners, &servers) {
         sound &= mapped_ports(scope, mode, listeners, servers);
+        if mode.is_ok_and(|mode| mode.is_some()) {
+            persistent_port(scope, listeners, servers);
+        }
     }
     let mut draft = Draft {
         name: name.to_owned(),
@@ -113,6 +116,29 @@ pub(super) fn group(
     };
     draft.group = assemble().ok().filter(|_| sound);
     Ok(draft)
+}
+
+/// To a persistent service by mark, IPVS keeps the port of the packet: it maps only where
+/// that is the port of the service, which a mark does not have (`ip_vs_sched_persist`,
+/// `net/netfilter/ipvs/ip_vs_core.c`; seen on Linux 6.1).
+fn persistent_port(scope: &mut Scope<'_>, listeners: &ReadListeners, servers: &[ReadServer]) {
+    let same = |port: u16| {
+        listeners
+            .listeners
+            .iter()
+            .all(|listener| listener.ports.is_single() && listener.ports.first() == port)
+    };
+    let mapped = servers.iter().find(|read| read.server.port.is_some_and(|port| !same(port)));
+    if let Some(spot) = mapped.and_then(|read| read.port) {
+        scope
+            .error(
+                Code::PersistentPort,
+                spot,
+                "the kernel does not map ports of a persistent mark: clients will be refused",
+            )
+            .label("ignored by IPVS")
+            .help("let the real server listen on the port of the VIP, or leave persistence out; scheduler = \"mh\" or \"sh\" keeps a client on its server without it");
+    }
 }
 
 fn one_packet(

@@ -330,19 +330,18 @@ mod tests {
         let change = ServiceChange::AddService(key(), service());
         put(&mut bytes, 27, 4, 1, request(&change));
         #[rustfmt::skip]
-        let golden: [u8; 84] = [
-            84, 0, 0, 0, 27, 0, 5, 0, 1, 0, 0, 0, 0, 0, 0, 0, // nlmsghdr: length, IPVS, ACK, 1
+        let golden: [u8; 76] = [
+            76, 0, 0, 0, 27, 0, 5, 0, 1, 0, 0, 0, 0, 0, 0, 0, // nlmsghdr: length, IPVS, ACK, 1
             1, 1, 0, 0,                                     // NEW_SERVICE, version 1
-            64, 0, 1, 0x80,                                 // SERVICE, nested
+            56, 0, 1, 0x80,                                 // SERVICE, nested
             6, 0, 1, 0, 2, 0, 0, 0,                         // AF_INET
             8, 0, 5, 0, 10, 0, 0, 0,                        // mark 10
             7, 0, 6, 0, b'r', b'r', 0, 0,                   // rr
             12, 0, 7, 0, 1, 0, 0, 0, 255, 255, 255, 255,    // persistent; every flag is meant
             8, 0, 8, 0, 44, 1, 0, 0,                        // 300 s
             8, 0, 9, 0, 255, 255, 255, 255,                 // a client is one address
-            0, 0, 0, 0, 0, 0, 0, 0,
         ];
-        assert_eq!(bytes, golden[..76]);
+        assert_eq!(bytes, golden);
     }
 
     #[test]
