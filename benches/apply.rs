@@ -40,13 +40,15 @@ fn main() {
         "| groups | apply | `nft -f` + `ipvsadm -R` | ratio | no change | one group | sent for one group | peak memory |"
     );
     println!("|---|---|---|---|---|---|---|---|");
+    let mut namespaces = Vec::new();
     for size in sizes {
         // A namespace belongs to a thread; so each size has one of its own.
-        std::thread::spawn(move || row(size)).join().unwrap();
+        namespaces.push(std::thread::spawn(move || row(size)).join().unwrap());
     }
 }
 
-fn row(groups: usize) {
+/// Measures one size; the namespaces that it made are returned alive.
+fn row(groups: usize) -> [File; 2] {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     std::fs::write(path("config.toml"), config(groups, 1)).unwrap();
@@ -62,12 +64,14 @@ fn row(groups: usize) {
         assert!(status.unwrap().success());
     }
 
-    namespace();
-    let nft = run("nft", &["-f", path("nft").to_str().unwrap()], None);
-    let ipvsadm = run("ipvsadm", &["-R"], Some(&path("ipvsadm")));
+    let tools_namespace = namespace();
+    let nft =
+        run(&local("/usr/sbin/nft", folder.path()), &["-f", path("nft").to_str().unwrap()], None);
+    let ipvsadm = run(&local("/usr/sbin/ipvsadm", folder.path()), &["-R"], Some(&path("ipvsadm")));
     let tools = nft.time + ipvsadm.time;
 
-    namespace();
+    let our_namespace = namespace();
+    let fwmarkctl = local(FWMARKCTL, folder.path());
     let apply = |config: &str| {
         let (config, state) = (path(config), path("state"));
         let words = [
@@ -79,7 +83,7 @@ fn row(groups: usize) {
             config.to_str().unwrap(),
             "apply",
         ];
-        run(FWMARKCTL, &words, None)
+        run(&fwmarkctl, &words, None)
     };
     let whole = apply("config.toml");
     let nothing = apply("config.toml");
@@ -94,16 +98,28 @@ fn row(groups: usize) {
         one.sent,
         f64::from(whole.memory) / 1024.0,
     );
+    [tools_namespace, our_namespace]
 }
 
 fn seconds(time: Duration) -> String {
     format!("{:.3} s", time.as_secs_f64())
 }
 
-/// A fresh network namespace, with its loopback up: IPVS refuses servers without.
-fn namespace() {
+/// A copy of a program in memory: the emulated machine reads others anew at each start.
+fn local(program: &str, folder: &Path) -> String {
+    let name = Path::new(program).file_name().unwrap();
+    let copy = folder.join(name).with_extension("program");
+    std::fs::copy(program, &copy).unwrap();
+    copy.to_str().unwrap().to_owned()
+}
+
+/// A fresh network namespace, with its loopback up: IPVS refuses servers without. While
+/// the file is open the namespace lives: the kernel takes seconds to clear up ten
+/// thousand services, on the processor that the next program is measured on.
+fn namespace() -> File {
     unshare(CloneFlags::CLONE_NEWNET).unwrap();
     assert!(Command::new("ip").args(["link", "set", "lo", "up"]).status().unwrap().success());
+    File::open("/proc/thread-self/ns/net").unwrap()
 }
 
 /// Groups of 2 ports and 4 real servers; the first server of the middle group has
@@ -129,7 +145,7 @@ fn run(program: &str, arguments: &[&str], input: Option<&Path>) -> Cost {
     let output = Command::new(std::env::current_exe().unwrap())
         .args(["measured", program])
         .args(arguments)
-        .env("RUST_LOG", "fwmarkctl::netlink=debug")
+        .env("RUST_LOG", "fwmarkctl::backend=debug")
         .stdin(input)
         .output()
         .unwrap();

@@ -238,7 +238,6 @@ impl Socket {
     /// [`NetlinkError::Send`].
     pub fn send(&mut self, batch: &[u8]) -> Result<(), NetlinkError> {
         let failed = |errno: Errno| NetlinkError::Send { bytes: batch.len(), source: errno.into() };
-        tracing::debug!(sent = batch.len(), "to the kernel");
         // The kernel charges a message with overhead against the send buffer.
         let wanted = batch.len() * 2 + 64 * 1024;
         let room = sockopt::socket_send_buffer_size(&self.fd).map_err(failed)?;

@@ -136,6 +136,7 @@ impl Connection {
         sent: &BTreeMap<u32, usize>,
         next: usize,
     ) -> Result<(), IpvsError> {
+        tracing::debug!(sent = batch.len(), "to IPVS");
         let refusals = self.socket.transact(batch, |_| Ok(()))?;
         let mut undone = Vec::new();
         for refusal in &refusals {

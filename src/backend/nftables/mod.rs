@@ -66,6 +66,7 @@ impl Netfilter for Nftables {
         let batch = encode::switch(change, at)?;
         let mut socket = open()?;
         map::ask_for_details(&socket);
+        tracing::debug!(sent = batch.len(), "to nf_tables");
         let refusals = socket.transact(&batch, |_| Ok(())).map_err(unsent)?;
         // The kernel goes on after a refusal to find others; the first caused it.
         refusals.first().map_or(Ok(()), |refusal| Err(refusal::error(&batch, refusal)))
