@@ -392,7 +392,11 @@ fn classify(message: &[u8]) -> Result<Reply<'_>, NetlinkError> {
             if code == 0 || (kind == NLMSG_DONE && code > 0) {
                 return Ok(Reply::Done((sequence, disturbed)));
             }
-            let errno = Errno::from_raw_os_error(code.saturating_neg());
+            // MAX_ERRNO, linux/err.h.
+            if !(-4095..0).contains(&code) {
+                return Err(NetlinkError::Malformed(format!("the error number {code}")));
+            }
+            let errno = Errno::from_raw_os_error(-code);
             let (offset, text) =
                 if kind == NLMSG_ERROR { extended_ack(flags, payload) } else { (None, None) };
             Ok(Reply::Refused(Refusal { sequence, errno, offset, text }))

@@ -4,26 +4,51 @@
 
 mod states;
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use fwmarkctl::backend::memory::{Fault, MemoryDirector};
-use fwmarkctl::backend::{Director, Ipvs, MarkRuleset, Netfilter};
+use fwmarkctl::backend::{Director, Frame, Ipvs, MarkRuleset, Netfilter};
 use fwmarkctl::plan::Plan;
-use fwmarkctl::state::{DirectorState, Observation, ServiceTable, TransactionId};
+use fwmarkctl::state::{DirectorState, Observation, ServiceKey, ServiceTable, TransactionId};
 use fwmarkctl::transaction::{
-    Identity, NoJournal, Outcome, Silent, Transaction, TransactionError, observe,
+    Identity, Journal, NoJournal, Outcome, Silent, Transaction, TransactionError, observe,
 };
 use proptest::prelude::*;
+
+/// A journal that forgets with the test.
+#[derive(Default)]
+struct Notebook(RefCell<BTreeSet<ServiceKey>>);
+
+impl Journal for Notebook {
+    fn services(&self) -> BTreeSet<ServiceKey> {
+        self.0.borrow().clone()
+    }
+
+    fn remember(&self, services: &BTreeSet<ServiceKey>) -> std::io::Result<()> {
+        self.0.borrow_mut().clone_from(services);
+        Ok(())
+    }
+}
 
 fn run(
     memory: &MemoryDirector,
     desired: &DirectorState,
     adopt: bool,
 ) -> Result<Outcome, TransactionError> {
+    run_with(memory, desired, adopt, &NoJournal)
+}
+
+fn run_with(
+    memory: &MemoryDirector,
+    desired: &DirectorState,
+    adopt: bool,
+    journal: &dyn Journal,
+) -> Result<Outcome, TransactionError> {
     let director = Director { netfilter: memory, ipvs: memory };
     let identity =
         Identity { transaction: TransactionId(memory.writes() as u64), boot: "b".into() };
-    Transaction::new(&director, identity, &NoJournal, &mut Silent).run(desired, adopt)
+    Transaction::new(&director, identity, journal, &mut Silent).run(desired, adopt)
 }
 
 /// What the director holds of ours, compared with `wanted`: nothing is left to do.
@@ -94,13 +119,17 @@ proptest! {
         k in 0_usize..20,
     ) {
         let memory = director_in(&a);
+        let journal = Notebook(RefCell::new(a.services.keys().copied().collect()));
         memory.set_fault(Some(Fault::RefuseFrom(k)));
-        match run(&memory, &b, false) {
+        match run_with(&memory, &b, false, &journal) {
             Ok(_) => prop_assert!(holds(&memory, &b)),
             Err(TransactionError::Restored { .. }) => prop_assert!(holds(&memory, &a)),
             Err(TransactionError::Incomplete(incomplete)) => {
                 prop_assert!(!incomplete.remaining.is_empty());
+                // What was left is known for ours, so the next apply ends it.
                 memory.set_fault(None);
+                prop_assert!(run_with(&memory, &b, false, &journal).is_ok());
+                prop_assert!(holds(&memory, &b));
             }
             Err(other) => prop_assert!(false, "{other}"),
         }
@@ -168,10 +197,47 @@ proptest! {
             let restored = matches!(error, TransactionError::Restored { .. });
             prop_assert!(restored);
             prop_assert_eq!(memory.services(), foreign);
+            prop_assert_eq!(Netfilter::observe(&memory).unwrap().value, MarkRuleset::default());
         }
         memory.set_fault(None);
         prop_assert!(run(&memory, &a, true).is_ok());
         prop_assert!(holds(&memory, &a));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 256, failure_persistence: None, ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn a_service_that_somebody_makes_meanwhile_keeps_nothing_of_ours(b in states::state()) {
+        prop_assume!(!b.services.is_empty());
+        let memory = MemoryDirector::new();
+        memory.set_fault(Some(Fault::Intrude));
+        let restored =
+            matches!(run(&memory, &b, false), Err(TransactionError::Restored { .. }));
+        prop_assert!(restored);
+        let left = memory.services();
+        prop_assert_eq!(left.len(), 1, "the one that is not ours");
+        prop_assert!(left.values().all(|service| service.destinations.is_empty()));
+    }
+
+    #[test]
+    fn a_refused_change_leaves_a_drifted_ruleset_as_it_was(
+        a in states::state(),
+        b in states::state(),
+    ) {
+        prop_assume!(!a.is_empty() && a.services != b.services);
+        let memory = director_in(&a);
+        memory.meddle_with_ruleset(|ruleset| {
+            ruleset.frame = Frame::RulesDiffer(vec!["a rule of somebody".to_owned()]);
+        });
+        let drifted = Netfilter::observe(&memory).unwrap().value;
+        memory.set_fault(Some(Fault::RefuseChange(0)));
+        if run(&memory, &b, false).is_err() {
+            prop_assert_eq!(Netfilter::observe(&memory).unwrap().value, drifted);
+        }
     }
 }
 

@@ -23,6 +23,8 @@ pub enum Fault {
     RefuseFrom(usize),
     /// The switch is committed, and its answer is lost.
     LoseAnswer,
+    /// Somebody makes the service of the next `AddService` just before it.
+    Intrude,
     /// Somebody commits to the ruleset just before each of the next k switches.
     Meddle(u32),
 }
@@ -202,6 +204,15 @@ impl Ipvs for MemoryDirector {
     fn apply(&self, changes: &[ServiceChange]) -> Result<(), IpvsError> {
         let mut kernel = self.kernel.borrow_mut();
         kernel.writes += usize::from(!changes.is_empty());
+        if kernel.fault == Some(Fault::Intrude)
+            && let Some((key, service)) = changes.iter().find_map(|change| match change {
+                ServiceChange::AddService(key, service) => Some((*key, service.clone())),
+                _ => None,
+            })
+        {
+            kernel.fault = None;
+            kernel.services.insert(key, service);
+        }
         let mut undone = Vec::new();
         for (at, change) in changes.iter().enumerate() {
             if kernel.refuses() || change_service(&mut kernel.services, change).is_none() {

@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 
-use super::output::Tone;
+use super::output::{Output, Tone};
 use super::{Context, plan};
 use crate::compile::MarkBook;
 use crate::error::{Error, Exit};
 use crate::history::save_marks;
 use crate::plan::Plan;
 use crate::state::ServiceKey;
-use crate::transaction::{Journal, Outcome, RunJournal};
+use crate::transaction::{Applied, Journal, Outcome, RunJournal};
 
 /// The journal of an apply, which also keeps the marks: both before the first write, so
 /// that a full disk is noticed while nothing has been done.
@@ -33,8 +33,12 @@ impl Journal for ApplyJournal<'_> {
 }
 
 pub(super) fn run(context: &mut Context, adopt: bool, no_wait: bool) -> Result<Exit, Error> {
-    let compiled = context.compile()?;
-    let lock = context.lock(no_wait)?;
+    let mut compiled = context.compile()?;
+    let (lock, waited) = context.lock(no_wait)?;
+    // Whoever had the lock may have applied a newer configuration, and chosen marks.
+    if waited && !context.reads_stdin() {
+        compiled = context.compile()?;
+    }
     let state_dir = &context.global.state_dir;
     let journal = ApplyJournal { run: context.journal()?, state_dir, marks: &compiled.marks };
     let outcome = context.transact(&compiled.state, adopt, &journal)?;
@@ -48,21 +52,26 @@ pub(super) fn run(context: &mut Context, adopt: bool, no_wait: bool) -> Result<E
     }
     drop(lock);
     match outcome {
-        Outcome::InSync { generation } => {
-            context.output.json(&plan::document(&Plan::default(), generation))?;
-            let number = generation.map_or_else(String::new, |n| format!(" (generation {n})"));
-            context.output.text(&format!("In sync: nothing to do{number}.\n"))?;
-        }
+        Outcome::InSync { generation } => show_in_sync(&mut context.output, generation)?,
         Outcome::Applied(applied) => {
-            if context.output.is_json() {
-                context.output.json(&plan::document(&applied.plan, applied.generation))?;
-            }
-            let listing = plan::listing(&applied.plan, &context.output);
-            let number =
-                applied.generation.map_or_else(String::new, |n| format!("generation {n}, "));
-            let done = context.output.paint(Tone::Good, "Applied");
-            context.output.text(&format!("{listing}{done}: {number}read back and verified.\n"))?;
+            Output::after_the_fact(show_applied(&mut context.output, &applied));
         }
     }
     Ok(Exit::Done)
+}
+
+fn show_in_sync(output: &mut Output, generation: Option<u64>) -> Result<(), Error> {
+    output.json(&plan::document(&Plan::default(), generation))?;
+    let number = generation.map_or_else(String::new, |n| format!(" (generation {n})"));
+    output.text(&format!("In sync: nothing to do{number}.\n"))
+}
+
+fn show_applied(output: &mut Output, applied: &Applied) -> Result<(), Error> {
+    if output.is_json() {
+        return output.json(&plan::document(&applied.plan, applied.generation));
+    }
+    let listing = plan::listing(&applied.plan, output);
+    let number = applied.generation.map_or_else(String::new, |n| format!("generation {n}, "));
+    let done = output.paint(Tone::Good, "Applied");
+    output.text(&format!("{listing}{done}: {number}read back and verified.\n"))
 }

@@ -107,7 +107,7 @@ pub enum Command {
     },
     /// Make the kernel hold what the configuration says, as one transaction
     #[command(after_help = "Exit codes: 0 done or in sync, 1 failed and the state from before \
-                            stands,\n2 nothing was tried, 4 neither done nor undone")]
+                            stands,\n2 nothing was tried, 4 neither done nor undone, 5 another one is at work")]
     Apply {
         /// Take over services that somebody else made on our marks
         #[arg(long)]

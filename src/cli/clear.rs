@@ -2,12 +2,12 @@
 
 use std::io::{BufRead, IsTerminal};
 
-use super::output::note;
+use super::output::{Output, note};
 use super::{Context, plan};
 use crate::error::{Error, Exit};
 use crate::plan::Plan;
 use crate::state::DirectorState;
-use crate::transaction::Outcome;
+use crate::transaction::{Applied, Outcome};
 
 pub(super) fn run(context: &mut Context, yes: bool) -> Result<Exit, Error> {
     if !yes && !confirmed()? {
@@ -16,7 +16,7 @@ pub(super) fn run(context: &mut Context, yes: bool) -> Result<Exit, Error> {
             hint: Some("fwmarkctl clear --yes".to_owned()),
         });
     }
-    let lock = context.lock(false)?;
+    let (lock, _) = context.lock(false)?;
     let journal = context.journal()?;
     let outcome = context.transact(&DirectorState::default(), false, &journal)?;
     drop(lock);
@@ -26,14 +26,18 @@ pub(super) fn run(context: &mut Context, yes: bool) -> Result<Exit, Error> {
             context.output.text("Nothing to remove: this director holds nothing of ours.\n")?;
         }
         Outcome::Applied(applied) => {
-            if context.output.is_json() {
-                context.output.json(&plan::document(&applied.plan, None))?;
-            }
-            let listing = plan::listing(&applied.plan, &context.output);
-            context.output.text(&format!("{listing}Cleared: nothing of ours is left.\n"))?;
+            Output::after_the_fact(show_cleared(&mut context.output, &applied));
         }
     }
     Ok(Exit::Done)
+}
+
+fn show_cleared(output: &mut Output, applied: &Applied) -> Result<(), Error> {
+    if output.is_json() {
+        return output.json(&plan::document(&applied.plan, None));
+    }
+    let listing = plan::listing(&applied.plan, output);
+    output.text(&format!("{listing}Cleared: nothing of ours is left.\n"))
 }
 
 /// Asks on a terminal; elsewhere nobody can answer.
@@ -43,6 +47,10 @@ fn confirmed() -> Result<bool, Error> {
     }
     note("Remove every mark rule and virtual service of fwmarkctl from this director? [y/N] ");
     let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer).map_err(Error::Output)?;
+    std::io::stdin().lock().read_line(&mut answer).map_err(|source| Error::File {
+        action: "read the answer from",
+        path: "standard input".into(),
+        source,
+    })?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }

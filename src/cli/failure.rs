@@ -27,6 +27,11 @@ fn hint(error: &Error) -> Option<String> {
             "mend what failed, then run the command again; `fwmarkctl plan` shows what differs"
                 .to_owned(),
         ),
+        Error::Lock(LockError::File(_, error))
+            if error.kind() == std::io::ErrorKind::PermissionDenied =>
+        {
+            Some("run it as root: changing the kernel needs CAP_NET_ADMIN".to_owned())
+        }
         Error::Transaction(TransactionError::Journal(_)) | Error::Lock(LockError::File(..)) => {
             Some("make room there, or name other folders with --state-dir and --run-dir".to_owned())
         }

@@ -120,6 +120,11 @@ impl Context {
         Ok(config)
     }
 
+    /// Whether the configuration comes from standard input, which can be read once.
+    fn reads_stdin(&self) -> bool {
+        self.global.config.iter().any(|path| path.as_os_str() == "-")
+    }
+
     fn load_and_compile(&mut self) -> Result<(Config, Compiled), Error> {
         let config = self.load()?;
         let history = load_marks(&self.global.state_dir);
@@ -146,15 +151,18 @@ impl Context {
         Ok(Transaction::new(&director, identity()?, journal, progress).run(desired, adopt)?)
     }
 
-    /// Waits until nobody else writes, or says who does.
-    fn lock(&self, no_wait: bool) -> Result<Lock, Error> {
+    /// Waits until nobody else writes, or says who does; and tells whether it waited.
+    fn lock(&self, no_wait: bool) -> Result<(Lock, bool), Error> {
         let quiet = self.global.quiet;
-        Ok(Lock::take(&self.global.run_dir, |holder| {
+        let mut waited = false;
+        let lock = Lock::take(&self.global.run_dir, |holder| {
+            waited = true;
             if !no_wait && !quiet {
                 note(&format!("waiting for another fwmarkctl: {holder}\n"));
             }
             !no_wait
-        })?)
+        })?;
+        Ok((lock, waited))
     }
 
     /// Reads the kernel: what is ours, and what is in the way of `desired`.

@@ -131,6 +131,14 @@ impl Output {
         }
     }
 
+    /// Takes the answer of a command that has already changed the kernel: that it could
+    /// not be printed does not undo what was done.
+    pub(super) fn after_the_fact(printed: Result<(), Error>) {
+        if let Err(error) = printed {
+            tracing::error!("the answer is lost, the change is not: {}", error.sentence());
+        }
+    }
+
     /// Prints an error: JSON on standard output, sentences on standard error.
     ///
     /// # Errors

@@ -32,14 +32,18 @@ pub(super) fn run(context: &mut Context, detailed: bool) -> Result<Exit, Error> 
 /// A plan as a JSON document.
 pub(super) fn document(plan: &Plan, generation: Option<u64>) -> Value {
     let lines = plan.lines();
-    json!({
+    let mut document = json!({
         "format": FORMAT,
-        "notes": plan.notes(),
         "in_sync": plan.is_empty(),
         "changes": lines,
         "summary": Summary::of(&lines),
         "generation": generation,
-    })
+    });
+    let notes = plan.notes();
+    if !notes.is_empty() {
+        document["notes"] = json!(notes);
+    }
+    document
 }
 
 /// A plan as a diff, grouped by phase.

@@ -12,7 +12,8 @@ pub struct MarkKey {
     pub destination: Prefix,
     /// Their transport protocol.
     pub protocol: Protocol,
-    /// Their destination port; [`PortRange::ANY`] also means packets without one.
+    /// Their destination port; for a whole address [`PortRange::ANY`] also means packets
+    /// without one.
     pub ports: PortRange,
 }
 

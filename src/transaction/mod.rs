@@ -18,7 +18,7 @@ pub use lock::{Lock, LockError};
 pub use progress::{Progress, Silent, Step};
 
 use crate::backend::{Director, IpvsError, NetfilterError};
-use crate::plan::{Conflict, FrameChange, Plan, ServiceChange};
+use crate::plan::{Conflict, FrameChange, MarkSwitch, Plan, ServiceChange};
 use crate::state::{
     DirectorState, Fingerprint, Frame, Observation, Record, ServiceKey, TransactionId,
 };
@@ -47,6 +47,8 @@ pub struct Transaction<'a> {
     /// Services that are ours although the ledger does not name them: what the journal
     /// remembers, and what this transaction has made.
     staged: BTreeSet<ServiceKey>,
+    /// Whether the ruleset may be another one than was found.
+    switched: bool,
 }
 
 /// What a transaction did.
@@ -107,7 +109,7 @@ impl<'a> Transaction<'a> {
         progress: &'a mut dyn Progress,
     ) -> Self {
         let staged = journal.services();
-        Self { director, identity, journal, progress, staged }
+        Self { director, identity, journal, progress, staged, switched: false }
     }
 
     /// Leads the kernel to `desired`, or leaves it as it was. With `adopt`, services of
@@ -131,13 +133,21 @@ impl<'a> Transaction<'a> {
         let record = observed.ruleset.ledger.record.clone();
         let last = record.as_ref().map(|record| record.generation);
         if plan.is_empty() {
+            // What a killed transaction meant to make, and nobody made, is not ours.
+            if self.staged != recorded(desired) {
+                self.remember_at_last(&recorded(desired));
+            }
             return Ok(Outcome::InSync { generation: last });
         }
-        let generation = last.unwrap_or(0) + 1;
+        let generation = last.unwrap_or(0).saturating_add(1);
         let before = observed.state();
-        // Before the first write: what is ours now, and what will be.
+        // Before the first write: what is ours now, and what will be. What is adopted is
+        // ours when the ledger says so, not before.
+        let foreign = before.services.iter().filter(|(_, service)| !service.recorded);
+        let foreign: BTreeSet<_> = foreign.map(|(key, _)| *key).collect();
         let ours = recorded(&before);
-        let intended: BTreeSet<_> = ours.iter().chain(&recorded(desired)).copied().collect();
+        let intended = ours.union(&recorded(desired)).copied().collect::<BTreeSet<_>>();
+        let intended = &intended - &foreign;
         self.journal.remember(&intended).map_err(TransactionError::Journal)?;
         let record_before = record.unwrap_or_else(|| self.record(0, &before));
         match self.carry_out(desired, observed, &plan, &self.record(generation, desired)) {
@@ -150,7 +160,8 @@ impl<'a> Transaction<'a> {
         }
     }
 
-    /// The journal names too many services at worst, none of which exists.
+    /// Until the next transaction the journal then names too many services, which do not
+    /// exist; the next one that finds nothing to do mends that too.
     fn remember_at_last(&self, services: &BTreeSet<ServiceKey>) {
         if let Err(error) = self.journal.remember(services) {
             tracing::warn!("the journal keeps what it said before the transaction: {error}");
@@ -194,17 +205,30 @@ impl<'a> Transaction<'a> {
         }
         self.progress.step(step(changes.len()));
         let answer = self.director.ipvs.apply(changes);
-        let undone = match &answer {
-            Err(IpvsError::Refused { undone, .. }) => undone.as_slice(),
-            _ => &[],
+        let undone: BTreeSet<usize> = match &answer {
+            Err(IpvsError::Refused { undone, .. }) => undone.iter().copied().collect(),
+            _ => BTreeSet::new(),
         };
-        // Whatever else went wrong, what was sent may have been made: it is ours.
+        // Whatever else went wrong, what was sent may have been made: it is ours. But a
+        // service that somebody else made meanwhile is not, and IPVS stops at nothing: it
+        // has our real servers now.
+        let mut lost = BTreeSet::new();
+        let mut astray = Vec::new();
         for (at, change) in changes.iter().enumerate() {
-            if let ServiceChange::AddService(key, _) = change
-                && !undone.contains(&at)
-            {
-                self.staged.insert(*key);
+            let undone = undone.contains(&at);
+            match change {
+                ServiceChange::AddService(key, _) if undone => drop(lost.insert(*key)),
+                ServiceChange::AddService(key, _) => drop(self.staged.insert(*key)),
+                ServiceChange::AddDestination(key, destination)
+                    if !undone && lost.contains(key) =>
+                {
+                    astray.push(ServiceChange::RemoveDestination(*key, *destination));
+                }
+                _ => {}
             }
+        }
+        if !astray.is_empty() {
+            self.director.ipvs.apply(&astray)?;
         }
         Ok(answer?)
     }
@@ -225,7 +249,9 @@ impl<'a> Transaction<'a> {
         }
         self.progress.step(Step::Switch(plan.switch.entries.len()));
         plan.switch.record = Some(record.clone());
-        match self.director.netfilter.switch(&plan.switch, observed.generation) {
+        let answer = self.director.netfilter.switch(&plan.switch, observed.generation);
+        self.switched |= matches!(answer, Ok(()) | Err(NetfilterError::Unknown(_)));
+        match answer {
             Ok(()) => Ok(true),
             Err(NetfilterError::StaleGeneration) => Ok(false),
             Err(error @ NetfilterError::Unknown(_)) => {
@@ -258,6 +284,18 @@ impl<'a> Transaction<'a> {
         if differences.is_empty() { Ok(()) } else { Err(Cause::Differs(differences.lines())) }
     }
 
+    /// What leads back to `before`. The ruleset is left alone where it was never
+    /// switched: it may have drifted before, which is not ours to mend on the way back.
+    fn way_back(&self, before: &DirectorState) -> Result<(Observation, Plan), Cause> {
+        let observed = observe(self.director, before, &self.staged)?;
+        let mut plan = Plan::between(&observed, before);
+        if !self.switched {
+            plan.switch = MarkSwitch::default();
+            plan.damage.clear();
+        }
+        Ok((observed, plan))
+    }
+
     /// Leads back to `before`, and says how that went.
     fn restore(
         &mut self,
@@ -268,12 +306,17 @@ impl<'a> Transaction<'a> {
         let mut failure = None;
         for _ in 0..RESTORES {
             self.progress.step(Step::Restore);
-            let result = observe(self.director, before, &self.staged).and_then(|observed| {
-                let plan = Plan::between(&observed, before);
+            let result = self.way_back(before).and_then(|(observed, plan)| {
                 if plan.is_empty() {
                     return Ok(());
                 }
-                self.carry_out(before, observed, &plan, record)
+                if self.switched {
+                    return self.carry_out(before, observed, &plan, record);
+                }
+                self.change_services(Step::Stage, &plan.stage)?;
+                self.change_services(Step::Retire, &plan.retire)?;
+                let (_, left) = self.way_back(before)?;
+                if left.is_empty() { Ok(()) } else { Err(Cause::Differs(left.lines())) }
             });
             match result {
                 Ok(()) => {
@@ -283,8 +326,7 @@ impl<'a> Transaction<'a> {
                 Err(error) => failure = Some(error),
             }
         }
-        let remaining = observe(self.director, before, &self.staged)
-            .map(|observed| Plan::between(&observed, before).lines());
+        let remaining = self.way_back(before).map(|(_, plan)| plan.lines());
         TransactionError::Incomplete(Box::new(Incomplete {
             cause,
             failure: failure.unwrap_or(Cause::Contended),

@@ -37,9 +37,10 @@ const QUESTIONS: usize = 40;
 /// A dump of destinations occupies its socket; so many sockets keep the kernel busy.
 const SOCKETS: usize = 8;
 
-/// From so many destinations on (about 350 bytes each), a dump comes in several pieces,
-/// between which it can change; it is then read until two readings agree.
-const PIECES: usize = 20;
+/// From so many destinations on (about 350 bytes each), a dump may come in several pieces
+/// (the first of a fresh socket is one page), between which it can change; it is then
+/// read until two readings agree.
+const PIECES: usize = 10;
 
 /// What a receive takes at once: two pages without the 320 bytes of `struct
 /// skb_shared_info`. The kernel clears that much for each piece of a dump; with the

@@ -159,10 +159,11 @@ pub(super) fn element_of(bytes: &[u8]) -> Result<Result<Element<'_>, String>, Ne
     let Some(first) = key(of::KEY)? else {
         return Ok(Err("an entry without a key (a catch-all)".to_owned()));
     };
-    let odd = [of::TIMEOUT, of::EXPRESSIONS, of::FLAGS].map(|kind| fields.get(kind));
+    let odd =
+        [of::TIMEOUT, of::EXPRESSION, of::EXPRESSIONS, of::FLAGS].map(|kind| fields.get(kind));
     let odd = match odd {
         [Some(_), ..] => Some("a timeout"),
-        [_, Some(_), _] => Some("an expression"),
+        [_, Some(_), ..] | [_, _, Some(_), _] => Some("an expression"),
         [.., Some(flags)] if flags.iter().any(|&byte| byte != 0) => Some("flags"),
         _ => None,
     };

@@ -96,6 +96,8 @@ pub(super) mod element {
     pub(in super::super) const FLAGS: u16 = 3;
     pub(in super::super) const TIMEOUT: u16 = 4;
     pub(in super::super) const USERDATA: u16 = 6;
+    /// One expression; several are in [`EXPRESSIONS`].
+    pub(in super::super) const EXPRESSION: u16 = 7;
     pub(in super::super) const KEY_END: u16 = 10;
     pub(in super::super) const EXPRESSIONS: u16 = 11;
     pub(in super::super) const VALUE: u16 = 1;
