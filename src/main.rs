@@ -8,12 +8,13 @@ use fwmarkctl::cli::{self, args::Arguments};
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|set| !set.is_empty());
     let exit = match Arguments::try_parse() {
         Ok(arguments) => {
             trace(arguments.global.verbose, arguments.global.quiet);
-            cli::run(arguments, std::env::var_os("NO_COLOR").is_some_and(|set| !set.is_empty()))
+            cli::run(arguments, no_color)
         }
-        Err(error) => cli::usage(&error, asks_for_json()),
+        Err(error) => cli::usage(&error, asks_for_json(), no_color),
     };
     ExitCode::from(exit as u8)
 }

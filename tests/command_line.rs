@@ -167,6 +167,15 @@ fn clear_without_a_terminal_wants_to_be_told() {
 }
 
 #[test]
+fn escape_sequences_of_arguments_do_not_reach_the_terminal() {
+    for arguments in [&["explain", "\u{1b}[31mred"][..], &["\u{1b}[31mred"]] {
+        let output = run(b"", arguments);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(!output.stderr.contains(&0x1b), "{}", text(&output.stderr));
+    }
+}
+
+#[test]
 fn every_help_fits_a_screen() {
     for command in
         [&[][..], &["check"], &["compile"], &["plan"], &["apply"], &["status"], &["clear"]]

@@ -18,6 +18,7 @@ pub(super) fn run(context: &mut Context) -> Result<Exit, Error> {
         "enabled": enabled,
         "mark_rules": rules,
         "services": services,
+        "warnings": config.warnings,
     }))?;
     let count = |n: usize, one: &str| match n {
         1 => format!("1 {one}"),

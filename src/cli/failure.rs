@@ -104,12 +104,25 @@ pub(super) fn document(error: &Error) -> Value {
     json!({ "format": FORMAT, "error": body })
 }
 
+/// Escapes what a terminal would obey: an argument may hold anything.
+pub(super) fn defuse(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if letter.is_control() && letter != '\n' {
+            safe.extend(letter.escape_default());
+        } else {
+            safe.push(letter);
+        }
+    }
+    safe
+}
+
 /// The error as sentences.
 pub(super) fn text(error: &Error, colored: bool) -> String {
     if let Error::Config(errors) = error {
         return errors.render(Look { colour: colored, ..Look::PLAIN });
     }
-    let mut text = format!("error: {}\n", error.sentence());
+    let mut text = format!("error: {}\n", defuse(&error.sentence()));
     for conflict in conflicts(error) {
         text += &format!("  {}\n", conflict.replace('\n', "\n  "));
     }

@@ -26,7 +26,7 @@ use crate::compile::{Compiled, compile};
 use crate::config::{Config, Input, Look, Options, Sources, load};
 use crate::error::{Error, Exit};
 use crate::history::load_marks;
-use crate::model::KernelName;
+use crate::model::{KNOWN_SCHEDULERS, KernelName};
 use crate::state::{DirectorState, Observation, TransactionId};
 use crate::transaction::{
     Identity, Journal, Lock, Outcome, Progress, RunJournal, Silent, Transaction, TransactionError,
@@ -63,7 +63,7 @@ pub fn run(arguments: Arguments, no_color: bool) -> Exit {
 
 /// Tells of a command line that makes no sense, as JSON where that was asked for; the
 /// answer is the exit code. Help and version are answers, not errors.
-pub fn usage(error: &clap::Error, json: bool) -> Exit {
+pub fn usage(error: &clap::Error, json: bool, no_color: bool) -> Exit {
     let failed = error.use_stderr();
     if failed && json {
         let text = error.render().to_string();
@@ -73,10 +73,15 @@ pub fn usage(error: &clap::Error, json: bool) -> Exit {
         let error = Error::Usage { message, hint: hint.map(str::to_owned) };
         let document = failure::document(&error);
         output::answer(&format!("{document:#}\n"));
-    } else if failed {
-        note(&error.render().ansi().to_string());
     } else {
-        output::answer(&error.render().ansi().to_string());
+        let terminal =
+            if failed { std::io::stderr().is_terminal() } else { std::io::stdout().is_terminal() };
+        let text = if terminal && !no_color {
+            error.render().ansi().to_string()
+        } else {
+            failure::defuse(&error.render().to_string())
+        };
+        if failed { note(&text) } else { output::answer(&text) }
     }
     if failed { Exit::Refused } else { Exit::Done }
 }
@@ -214,6 +219,7 @@ fn kernel_schedulers() -> Vec<KernelName> {
         .filter_map(|path| path.rsplit('/').next()?.strip_prefix("ip_vs_"))
         .filter_map(|name| name.split('.').next())
         .filter(|name| *name != "ftp" && !name.starts_with("pe_"))
+        .filter(|name| !KNOWN_SCHEDULERS.contains(name))
         .filter_map(|name| name.parse().ok())
         .collect()
 }

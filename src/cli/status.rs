@@ -26,9 +26,17 @@ struct Entry<'a> {
     changes: Vec<ChangeLine>,
 }
 
+impl Entry<'_> {
+    /// Whether it is somebody else's service on one of our marks.
+    fn is_in_the_way(&self) -> bool {
+        self.services.iter().any(|(_, service)| !service.recorded)
+    }
+}
+
 pub(super) fn run(context: &mut Context, only: &[String], check: bool) -> Result<Exit, Error> {
     // Without any configuration there is still a kernel to look at.
-    let configured = !context.global.config.is_empty() || Path::new("/etc/fwmarkctl").exists();
+    let configured =
+        check || !context.global.config.is_empty() || Path::new("/etc/fwmarkctl").exists();
     let (groups, desired) = if configured {
         let (config, compiled) = context.load_and_compile()?;
         (config.groups, Some(compiled.state))
@@ -122,7 +130,8 @@ fn document(
                 "name": name,
                 "configured": entry.config.is_some(),
                 "enabled": entry.config.is_none_or(|group| group.enabled),
-                "in_sync": in_sync.map(|_| entry.changes.is_empty()),
+                "in_sync": in_sync.map(|_| entry.changes.is_empty() && !entry.is_in_the_way()),
+                "conflict": entry.is_in_the_way(),
                 "marks": entry.marks,
                 "mark_rules": rules,
                 "services": services,
@@ -189,6 +198,9 @@ fn group_text(
 ) -> String {
     let name = name.map_or("(no group)", GroupName::as_str);
     let state = match (entry.config, in_sync) {
+        _ if entry.is_in_the_way() => {
+            output.paint(Tone::Bad, "not ours, and in the way: apply refuses it")
+        }
         (Some(group), _) if !group.enabled && entry.changes.is_empty() => {
             output.paint(Tone::Faint, "disabled")
         }

@@ -129,6 +129,8 @@ codes! {
     OnePacketWithoutUdp = "W0101",
     /// A port of a real server of a persistent group.
     PersistentPort = "W0102",
+    /// The SIP persistence engine with ports that are not UDP.
+    EngineWithoutUdp = "W0103",
 }
 
 impl Code {

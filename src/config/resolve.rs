@@ -90,6 +90,12 @@ pub(super) fn group(
             persistent_port(scope, listeners, servers);
         }
     }
+    if let (Ok(listeners), Ok(Some(persistence)), Some(field)) =
+        (&listeners, &persistence, fields.get("persistence"))
+        && persistence.engine.is_some()
+    {
+        engine_of_udp(scope, field.key, listeners);
+    }
     let mut draft = Draft {
         name: name.to_owned(),
         spot: header,
@@ -116,6 +122,24 @@ pub(super) fn group(
     };
     draft.group = assemble().ok().filter(|_| sound);
     Ok(draft)
+}
+
+/// The SIP engine reads UDP and refuses the rest, which IPVS then drops
+/// (`ip_vs_sip_fill_param`, `net/netfilter/ipvs/ip_vs_pe_sip.c`; seen on Linux 6.1).
+fn engine_of_udp(scope: &mut Scope<'_>, spot: Spot, listeners: &ReadListeners) {
+    let other = listeners
+        .listeners
+        .iter()
+        .find(|listener| listener.protocol != crate::model::Protocol::Udp);
+    if let Some(listener) = other {
+        scope
+            .error(
+                Code::EngineWithoutUdp,
+                spot,
+                format!("the sip engine handles UDP only: packets to {listener} will be dropped"),
+            )
+            .help("put the ports that are not UDP into a group without engine");
+    }
 }
 
 /// To a persistent service by mark, IPVS keeps the port of the packet: it maps only where
