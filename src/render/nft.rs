@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Write};
 
 use crate::model::{Family, Mark, PortRange};
-use crate::state::{DirectorState, MarkEntry, MarkKey, ServiceKey};
+use crate::state::{DirectorState, Lookup, MarkEntry, MarkKey, ServiceKey};
 
 /// The names and types of the maps, and the rule that looks each up: first whole
 /// addresses with a port, then whole addresses with any port, then ranges.
@@ -75,15 +75,13 @@ fn write_elements(text: &mut String, elements: impl Iterator<Item = String>) -> 
 
 /// The map that holds `key`.
 fn map_of(key: &MarkKey) -> &'static str {
-    let exact = key.destination.is_host() && key.ports.is_single();
-    let host = key.destination.is_host() && key.ports.is_any();
-    match (exact, host, key.family()) {
-        (true, _, Family::Ipv4) => "exact4",
-        (true, _, Family::Ipv6) => "exact6",
-        (_, true, Family::Ipv4) => "host4",
-        (_, true, Family::Ipv6) => "host6",
-        (_, _, Family::Ipv4) => "range4",
-        (_, _, Family::Ipv6) => "range6",
+    match (key.lookup(), key.family()) {
+        (Lookup::Exact, Family::Ipv4) => "exact4",
+        (Lookup::Exact, Family::Ipv6) => "exact6",
+        (Lookup::Host, Family::Ipv4) => "host4",
+        (Lookup::Host, Family::Ipv6) => "host6",
+        (Lookup::Range, Family::Ipv4) => "range4",
+        (Lookup::Range, Family::Ipv6) => "range6",
     }
 }
 
@@ -92,7 +90,7 @@ fn element(key: &MarkKey, entry: &MarkEntry) -> String {
     let mark = entry.mark.map_or(0, Mark::get);
     let comment =
         entry.group.as_ref().map_or_else(String::new, |group| format!(" comment \"{group}\""));
-    if destination.is_host() && ports.is_any() {
+    if key.lookup() == Lookup::Host {
         return format!("{destination} . {protocol}{comment} : {mark:#010x}");
     }
     format!("{destination} . {protocol} . {}{comment} : {mark:#010x}", Ports(*ports))

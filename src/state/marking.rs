@@ -24,6 +24,28 @@ impl MarkKey {
     }
 }
 
+/// Which kind of map holds a [`MarkKey`], by what a packet is looked up with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lookup {
+    /// One address and one port.
+    Exact,
+    /// One address, whatever the port.
+    Host,
+    /// A prefix, a range of ports, or both.
+    Range,
+}
+
+impl MarkKey {
+    /// Which kind of map holds it.
+    pub fn lookup(&self) -> Lookup {
+        match (self.destination.is_host(), self.ports) {
+            (true, ports) if ports.is_single() => Lookup::Exact,
+            (true, ports) if ports.is_any() => Lookup::Host,
+            _ => Lookup::Range,
+        }
+    }
+}
+
 impl fmt::Display for MarkKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { destination, protocol, ports } = self;

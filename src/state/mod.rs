@@ -10,7 +10,7 @@ mod observation;
 mod service;
 
 pub use ledger::{Fingerprint, Ledger, LedgerEntry, Record, TransactionId};
-pub use marking::{MarkEntry, MarkKey, Marking};
+pub use marking::{Lookup, MarkEntry, MarkKey, Marking};
 pub use observation::{Frame, Generation, MarkRuleset, Observation};
 pub use service::{
     Destination, DestinationKey, InvalidServiceKey, Method, Netmask, ServiceFlags, ServiceKey,

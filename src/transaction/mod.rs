@@ -143,11 +143,8 @@ impl<'a> Transaction<'a> {
         let before = observed.state();
         // Before the first write: what is ours now, and what will be. What is adopted is
         // ours when the ledger says so, not before.
-        let foreign = before.services.iter().filter(|(_, service)| !service.recorded);
-        let foreign: BTreeSet<_> = foreign.map(|(key, _)| *key).collect();
-        let ours = recorded(&before);
-        let intended = ours.union(&recorded(desired)).copied().collect::<BTreeSet<_>>();
-        let intended = &intended - &foreign;
+        let adopted: BTreeSet<_> = conflicts.iter().map(|conflict| conflict.key).collect();
+        let intended = &(&recorded(&before) | &recorded(desired)) - &adopted;
         self.journal.remember(&intended).map_err(TransactionError::Journal)?;
         let record_before = record.unwrap_or_else(|| self.record(0, &before));
         match self.carry_out(desired, observed, &plan, &self.record(generation, desired)) {

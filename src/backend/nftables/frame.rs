@@ -25,7 +25,7 @@ use std::ffi::CStr;
 use nftnl::nftnl_sys::libc;
 
 use crate::model::Family;
-use crate::state::MarkKey;
+use crate::state::{Lookup, MarkKey};
 
 /// The table's name; its family is inet.
 pub(super) const TABLE: &CStr = c"fwmarkctl";
@@ -85,10 +85,10 @@ impl Set {
     /// The map in which `key` belongs.
     pub(super) fn of(key: &MarkKey) -> Self {
         let family = key.family();
-        match (key.destination.is_host(), key.ports) {
-            (true, ports) if ports.is_single() => Self::Exact(family),
-            (true, ports) if ports.is_any() => Self::Host(family),
-            _ => Self::Range(family),
+        match key.lookup() {
+            Lookup::Exact => Self::Exact(family),
+            Lookup::Host => Self::Host(family),
+            Lookup::Range => Self::Range(family),
         }
     }
 
