@@ -1,10 +1,11 @@
 //! The sum of the module errors, and what each means for the exit code.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::compile::CompileError;
 use crate::config::ConfigErrors;
-use crate::transaction::{Cause, LockError, TransactionError};
+use crate::transaction::{Cause, LockError, TransactionError, Unreadable};
 
 /// How a command ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +43,22 @@ pub enum Error {
     /// The lock.
     #[error(transparent)]
     Lock(#[from] LockError),
+    /// A saved generation.
+    #[error(transparent)]
+    History(#[from] Unreadable),
+    /// A trial has to end first.
+    #[error(
+        "generation {generation} waits to be confirmed, for another {} s", left.as_secs()
+    )]
+    Pending {
+        /// What is tried.
+        generation: u64,
+        /// How long there is left.
+        left: Duration,
+    },
+    /// The time to confirm a trial was over.
+    #[error("generation {0} was not confirmed in time; the state from before is back")]
+    Expired(u64),
     /// What was asked for makes no sense.
     #[error("{message}")]
     Usage {
@@ -61,6 +78,15 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+    /// The journal or the history; the reason names the file.
+    #[error("cannot {action}")]
+    Record {
+        /// What was tried.
+        action: &'static str,
+        /// Why it failed.
+        #[source]
+        source: std::io::Error,
+    },
     /// Standard output.
     #[error("cannot write to standard output")]
     Output(#[source] std::io::Error),
@@ -73,11 +99,16 @@ impl Error {
             Self::Config(_)
             | Self::Compile(_)
             | Self::Usage { .. }
+            | Self::Pending { .. }
+            | Self::History(Unreadable::Missing(_))
             | Self::Transaction(TransactionError::Conflict(_)) => Exit::Refused,
             Self::Transaction(TransactionError::Incomplete(_)) => Exit::Incomplete,
             Self::Lock(LockError::Held(_)) => Exit::Locked,
             Self::Kernel(_)
             | Self::Transaction(_)
+            | Self::History(_)
+            | Self::Expired(_)
+            | Self::Record { .. }
             | Self::Lock(LockError::File(..))
             | Self::File { .. }
             | Self::Output(_) => Exit::Failed,
@@ -88,7 +119,9 @@ impl Error {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Config(_) | Self::Compile(_) => "config",
-            Self::Usage { .. } => "usage",
+            Self::Usage { .. } | Self::History(Unreadable::Missing(_)) => "usage",
+            Self::Pending { .. } => "pending",
+            Self::Expired(_) => "expired",
             Self::Lock(LockError::Held(_)) => "locked",
             Self::Transaction(TransactionError::Conflict(_)) => "conflict",
             Self::Transaction(TransactionError::Incomplete(_)) => "incomplete",
@@ -96,6 +129,8 @@ impl Error {
             Self::Transaction(TransactionError::Unread(_)) | Self::Kernel(_) => "kernel",
             Self::Transaction(TransactionError::Journal(_))
             | Self::Lock(LockError::File(..))
+            | Self::History(_)
+            | Self::Record { .. }
             | Self::File { .. }
             | Self::Output(_) => "file",
         }

@@ -19,15 +19,19 @@
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let config = config::load(config::Sources::file("web.toml"), &config::Options::default())?;
-//! let history = compile::MarkBook::default();
+//! let history = state::MarkBook::default();
 //! let compiled = compile::compile(&config.groups, model::MarkRange::DEFAULT, &history)?;
 //! let (nftables, ipvs) = (Nftables::new(), KernelIpvs::new());
 //! let director = Director { netfilter: &nftables, ipvs: &ipvs };
-//! let identity =
-//!     transaction::Identity { transaction: state::TransactionId(1), boot: "example".into() };
+//! let identity = transaction::Identity {
+//!     transaction: state::TransactionId(1),
+//!     boot: "example".into(),
+//!     author: transaction::Author::default(),
+//! };
 //! let (journal, mut progress) = (transaction::NoJournal, transaction::Silent);
+//! let aim = transaction::Aim::new(&compiled.state, transaction::Purpose::Apply);
 //! let outcome = transaction::Transaction::new(&director, identity, &journal, &mut progress)
-//!     .run(&compiled.state, false)?;
+//!     .run(aim)?;
 //! # drop(outcome);
 //! # Ok(())
 //! # }
@@ -38,7 +42,6 @@ pub mod cli;
 pub mod compile;
 pub mod config;
 pub mod error;
-pub mod history;
 pub mod model;
 pub mod netlink;
 pub mod plan;

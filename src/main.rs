@@ -4,19 +4,29 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Parser;
-use fwmarkctl::cli::{self, args::Arguments};
+use fwmarkctl::cli::{self, Environment, args::Arguments};
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
-    let no_color = std::env::var_os("NO_COLOR").is_some_and(|set| !set.is_empty());
+    let environment = environment();
     let exit = match Arguments::try_parse() {
         Ok(arguments) => {
             trace(arguments.global.verbose, arguments.global.quiet);
-            cli::run(arguments, no_color)
+            cli::run(arguments, environment)
         }
-        Err(error) => cli::usage(&error, asks_for_json(), no_color),
+        Err(error) => cli::usage(&error, asks_for_json(), environment.no_color),
     };
     ExitCode::from(exit as u8)
+}
+
+/// The library reads no environment variable: it is handed what matters.
+fn environment() -> Environment {
+    Environment {
+        no_color: std::env::var_os("NO_COLOR").is_some_and(|set| !set.is_empty()),
+        sudo_user: std::env::var("SUDO_USER").ok(),
+        notify_socket: std::env::var_os("NOTIFY_SOCKET"),
+        watchdog_usec: std::env::var("WATCHDOG_USEC").ok(),
+    }
 }
 
 /// Logs go to standard error; `RUST_LOG` says more precisely what `-v` says.

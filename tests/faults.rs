@@ -6,13 +6,15 @@ mod states;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::io;
 
 use fwmarkctl::backend::memory::{Fault, MemoryDirector};
 use fwmarkctl::backend::{Director, Frame, Ipvs, MarkRuleset, Netfilter};
 use fwmarkctl::plan::Plan;
 use fwmarkctl::state::{DirectorState, Observation, ServiceKey, ServiceTable, TransactionId};
 use fwmarkctl::transaction::{
-    Identity, Journal, NoJournal, Outcome, Silent, Transaction, TransactionError, observe,
+    Aim, Author, Ending, Identity, Intent, Journal, NoJournal, Outcome, Purpose, Silent,
+    Transaction, TransactionError, observe,
 };
 use proptest::prelude::*;
 
@@ -25,9 +27,33 @@ impl Journal for Notebook {
         self.0.borrow().clone()
     }
 
-    fn remember(&self, services: &BTreeSet<ServiceKey>) -> std::io::Result<()> {
+    fn remember(&self, services: &BTreeSet<ServiceKey>) -> io::Result<()> {
         self.0.borrow_mut().clone_from(services);
         Ok(())
+    }
+
+    fn next_generation(&self) -> u64 {
+        1
+    }
+
+    fn is_saved(&self) -> bool {
+        true
+    }
+
+    fn begin(&self, _: &Intent, services: &BTreeSet<ServiceKey>) -> io::Result<()> {
+        self.remember(services)
+    }
+
+    fn abort(&self, _: &Intent) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn commit(&self, _: &Intent) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn end(&self, _: &Intent, _: Ending, services: &BTreeSet<ServiceKey>) -> io::Result<()> {
+        self.remember(services)
     }
 }
 
@@ -46,9 +72,13 @@ fn run_with(
     journal: &dyn Journal,
 ) -> Result<Outcome, TransactionError> {
     let director = Director { netfilter: memory, ipvs: memory };
-    let identity =
-        Identity { transaction: TransactionId(memory.writes() as u64), boot: "b".into() };
-    Transaction::new(&director, identity, journal, &mut Silent).run(desired, adopt)
+    let identity = Identity {
+        transaction: TransactionId(memory.writes() as u64),
+        boot: "b".into(),
+        author: Author::default(),
+    };
+    let aim = Aim { adopt, ..Aim::new(desired, Purpose::Apply) };
+    Transaction::new(&director, identity, journal, &mut Silent).run(aim)
 }
 
 /// What the director holds of ours, compared with `wanted`: nothing is left to do.

@@ -7,10 +7,10 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use fwmarkctl::compile::{MarkBook, compile};
+use fwmarkctl::compile::compile;
 use fwmarkctl::config::{Options, Sources, load};
 use fwmarkctl::plan::Plan;
-use fwmarkctl::state::{DirectorState, Observation};
+use fwmarkctl::state::{DirectorState, MarkBook, Observation};
 
 fn home() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

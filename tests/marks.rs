@@ -3,9 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use fwmarkctl::compile::{CompileError, MarkBook, compile};
+use fwmarkctl::compile::{CompileError, compile};
 use fwmarkctl::config::{Config, Options, Sources, load};
 use fwmarkctl::model::{Mark, MarkRange};
+use fwmarkctl::state::MarkBook;
 use proptest::prelude::*;
 
 /// A config of groups without marks, in the given order; those of `disabled` rest.

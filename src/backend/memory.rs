@@ -25,9 +25,16 @@ pub enum Fault {
     LoseAnswer,
     /// Somebody makes the service of the next `AddService` just before it.
     Intrude,
+    /// The process dies just before the k-th change: nothing after it is run, and the
+    /// director keeps what it holds.
+    Die(usize),
     /// Somebody commits to the ruleset just before each of the next k switches.
     Meddle(u32),
 }
+
+/// What a death by [`Fault::Die`] unwinds with.
+#[derive(Debug, Clone, Copy)]
+pub struct Died;
 
 /// Both halves of a director in memory.
 #[derive(Debug, Default)]
@@ -53,6 +60,10 @@ impl Kernel {
         match self.fault {
             Some(Fault::RefuseChange(k)) => at == k,
             Some(Fault::RefuseFrom(k)) => at >= k,
+            Some(Fault::Die(k)) if at == k => {
+                self.fault = None;
+                std::panic::resume_unwind(Box::new(Died))
+            }
             _ => false,
         }
     }

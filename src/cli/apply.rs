@@ -1,63 +1,169 @@
 //! `apply`: the kernel comes to hold what the configuration says.
 
-use std::collections::BTreeSet;
-use std::io;
-use std::path::Path;
+use std::cell::RefCell;
+use std::io::IsTerminal;
+use std::time::Duration;
 
-use super::output::{Output, Tone};
-use super::{Context, plan};
-use crate::compile::MarkBook;
+use super::args::ApplyOptions;
+use super::output::{Output, Tone, note};
+use super::session::Session;
+use super::{Context, await_confirmation, confirm, plan, record_error};
+use crate::backend::Director;
+use crate::backend::ipvs::KernelIpvs;
+use crate::backend::nftables::Nftables;
+use crate::compile::Compiled;
 use crate::error::{Error, Exit};
-use crate::history::save_marks;
 use crate::plan::Plan;
-use crate::state::ServiceKey;
-use crate::transaction::{Applied, Journal, Outcome, RunJournal};
+use crate::transaction::{
+    Aim, Applied, Draft, Intent, Outcome, Purpose, TransactionError, Trial, Unreadable, observe,
+};
 
-/// The journal of an apply, which also keeps the marks: both before the first write, so
-/// that a full disk is noticed while nothing has been done.
-struct ApplyJournal<'a> {
-    run: RunJournal,
-    state_dir: &'a Path,
-    marks: &'a MarkBook,
-}
-
-impl Journal for ApplyJournal<'_> {
-    fn services(&self) -> BTreeSet<ServiceKey> {
-        self.run.services()
+pub(super) fn run(context: &mut Context, options: &ApplyOptions) -> Result<Exit, Error> {
+    if options.boot {
+        return boot(context, options);
     }
-
-    fn remember(&self, services: &BTreeSet<ServiceKey>) -> io::Result<()> {
-        save_marks(self.state_dir, self.marks)?;
-        self.run.remember(services)
-    }
-}
-
-pub(super) fn run(context: &mut Context, adopt: bool, no_wait: bool) -> Result<Exit, Error> {
-    let mut compiled = context.compile()?;
-    let (lock, waited) = context.lock(no_wait)?;
+    // Before anybody is waited for: a configuration with mistakes is refused at once.
+    let (mut config, mut compiled) = context.load_and_compile()?;
+    let session = context.session("apply", options.no_wait)?;
+    session.refuse_trial()?;
     // Whoever had the lock may have applied a newer configuration, and chosen marks.
-    if waited && !context.reads_stdin() {
-        compiled = context.compile()?;
+    if session.is_later {
+        (config, compiled) = context.load_and_compile()?;
     }
-    let state_dir = &context.global.state_dir;
-    let journal = ApplyJournal { run: context.journal()?, state_dir, marks: &compiled.marks };
-    let outcome = context.transact(&compiled.state, adopt, &journal)?;
-    if let Outcome::InSync { .. } = outcome {
-        // A disabled group has a mark, and nothing in the kernel.
-        save_marks(state_dir, &compiled.marks).map_err(|source| Error::File {
-            action: "save the marks in",
-            path: state_dir.clone(),
-            source,
-        })?;
+    let draft =
+        Draft { state: &compiled.state, marks: &compiled.marks, config: Some(config.digest) };
+    if let Some(within) = options.confirm_within {
+        return try_out(context, session, &compiled, draft, within, options.adopt);
     }
-    drop(lock);
+    let journal = session.journal().with_draft(draft);
+    let aim = Aim { adopt: options.adopt, ..Aim::new(&compiled.state, Purpose::Apply) };
+    let outcome = session.transact(aim, &journal)?;
+    say_too_late(&session);
+    drop(session);
+    show(&mut context.output, &outcome)?;
+    Ok(Exit::Done)
+}
+
+/// Applies what goes again unless it is confirmed. What only the state before has stays
+/// until then, so that a return loses no connection.
+fn try_out(
+    context: &mut Context,
+    session: Session,
+    compiled: &Compiled,
+    draft: Draft<'_>,
+    within: Duration,
+    adopt: bool,
+) -> Result<Exit, Error> {
+    let before = {
+        let (nftables, ipvs) = (Nftables::new(), KernelIpvs::new());
+        let director = Director { netfilter: &nftables, ipvs: &ipvs };
+        let observed = observe(&director, &compiled.state, &session.run.services());
+        observed.map_err(TransactionError::Unread)?.state()
+    };
+    let tried = compiled.state.holding_back(&before);
+    let armed = RefCell::new(None);
+    let arm = |intent: &Intent| {
+        let (before, record) = (intent.before.clone(), intent.record_before.clone());
+        let trial = Trial::new(intent.record.generation, within, before, record);
+        session.trial_file.write(&trial)?;
+        armed.replace(Some(trial));
+        await_confirmation::start(&context.global)
+    };
+    let journal = session.journal().with_draft(draft).with_arm(&arm);
+    let aim = Aim { adopt, ..Aim::new(&tried, Purpose::Trial) };
+    let outcome = session.transact(aim, &journal);
+    let trial = armed.take();
+    let (applied, mut trial) = match (outcome, trial) {
+        (Ok(Outcome::Applied(applied)), Some(trial)) => (applied, trial),
+        (outcome, trial) => {
+            if trial.is_some() {
+                session.trial_file.remove().map_err(record_error("end the trial"))?;
+            }
+            show(&mut context.output, &outcome?)?;
+            return Ok(Exit::Done);
+        }
+    };
+    say_too_late(&session);
+    // The time begins when there is something to look at.
+    trial = Trial::new(trial.generation, within, trial.before, trial.record_before);
+    if let Err(error) = session.trial_file.write(&trial) {
+        tracing::warn!("the time has begun before the apply: {error}");
+    }
+    let output = &mut context.output;
+    if output.is_json() {
+        let mut document = plan::document(&applied.plan, applied.generation);
+        document["pending"] = serde_json::json!({
+            "generation": trial.generation,
+            "deadline": trial.deadline_utc,
+            "seconds_left": within.as_secs(),
+        });
+        Output::after_the_fact(output.json(&document));
+        return Ok(Exit::Done);
+    }
+    Output::after_the_fact(show_applied(output, &applied));
+    let talks = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+    if talks && !context.global.quiet && context.stdin.is_none() {
+        return confirm::countdown(context, session, &trial);
+    }
+    Output::after_the_fact(context.output.text(&format!(
+        "The state from before returns at {}, in {} s, unless you run: fwmarkctl confirm\n",
+        trial.deadline_utc,
+        within.as_secs(),
+    )));
+    Ok(Exit::Done)
+}
+
+/// Restores the last confirmed generation: what a boot does. When that one is damaged an
+/// older one is better than none.
+fn boot(context: &mut Context, options: &ApplyOptions) -> Result<Exit, Error> {
+    let session = context.session("apply --boot", options.no_wait)?;
+    session.refuse_trial()?;
+    let history = &session.history;
+    let Some(head) = history.head().map_err(record_error("read the history"))? else {
+        drop(session);
+        context.output.json(&plan::document(&Plan::default(), None))?;
+        context.output.text("Nothing to restore: no generation was ever confirmed.\n")?;
+        return Ok(Exit::Done);
+    };
+    let saved = match history.read(head) {
+        Ok(saved) => saved,
+        Err(why @ Unreadable::File { .. }) => return Err(why.into()),
+        Err(why) => {
+            let older = history.before(head).map_err(record_error("read the history"))?;
+            let Some(older) = older else { return Err(why.into()) };
+            note(&format!("warning: {why}; generation {} is restored\n", older.header.number));
+            older
+        }
+    };
+    let aim = Aim {
+        state: &saved.state,
+        purpose: Purpose::Restore,
+        adopt: options.adopt,
+        generation: Some(saved.header.number),
+    };
+    let outcome = session.transact(aim, &session.journal())?;
+    say_too_late(&session);
+    drop(session);
+    show(&mut context.output, &outcome)?;
+    Ok(Exit::Done)
+}
+
+/// Tells that a signal could not stop what was already past the switch.
+pub(super) fn say_too_late(session: &Session) {
+    if let Some(signal) = session.signals().which() {
+        note(&format!("{signal} came after the switch: the transaction was finished\n"));
+    }
+}
+
+/// Shows what a transaction did.
+pub(super) fn show(output: &mut Output, outcome: &Outcome) -> Result<(), Error> {
     match outcome {
-        Outcome::InSync { generation } => show_in_sync(&mut context.output, generation)?,
+        Outcome::InSync { generation } => show_in_sync(output, *generation),
         Outcome::Applied(applied) => {
-            Output::after_the_fact(show_applied(&mut context.output, &applied));
+            Output::after_the_fact(show_applied(output, applied));
+            Ok(())
         }
     }
-    Ok(Exit::Done)
 }
 
 fn show_in_sync(output: &mut Output, generation: Option<u64>) -> Result<(), Error> {
@@ -70,8 +176,11 @@ fn show_applied(output: &mut Output, applied: &Applied) -> Result<(), Error> {
     if output.is_json() {
         return output.json(&plan::document(&applied.plan, applied.generation));
     }
-    let listing = plan::listing(&applied.plan, output);
     let number = applied.generation.map_or_else(String::new, |n| format!("generation {n}, "));
+    if applied.plan.is_empty() {
+        return output.text(&format!("In sync: {number}nothing to do but to save it.\n"));
+    }
+    let listing = plan::listing(&applied.plan, output);
     let done = output.paint(Tone::Good, "Applied");
     output.text(&format!("{listing}{done}: {number}read back and verified.\n"))
 }

@@ -1,6 +1,7 @@
 //! What can be written on the command line. Reading it has no side effects.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -108,14 +109,40 @@ pub enum Command {
     /// Make the kernel hold what the configuration says, as one transaction
     #[command(after_help = "Exit codes: 0 done or in sync, 1 failed and the state from before \
                             stands,\n2 nothing was tried, 4 neither done nor undone, 5 another one is at work")]
-    Apply {
-        /// Take over services that somebody else made on our marks
-        #[arg(long)]
-        adopt: bool,
+    Apply(ApplyOptions),
+    /// Keep what `apply --confirm-within` tries
+    Confirm {
         /// Exit with 5 when another fwmarkctl is at work, instead of waiting for it
         #[arg(long)]
         no_wait: bool,
     },
+    /// Return to an earlier generation; while a trial waits, to the state before it
+    Rollback {
+        /// Which; without a number the one before, whose state is another
+        #[arg(value_name = "GENERATION")]
+        generation: Option<u64>,
+        /// Exit with 5 when another fwmarkctl is at work, instead of waiting for it
+        #[arg(long)]
+        no_wait: bool,
+    },
+    /// List the generations: what was applied, when, by whom, how it ended
+    History {
+        /// What to show instead of the list
+        #[command(subcommand)]
+        what: Option<HistoryCommand>,
+    },
+    /// Finish or undo an interrupted transaction; every command that writes does it first
+    Recover {
+        /// Forget the interrupted transaction, and leave the kernel as it is
+        #[arg(long)]
+        abandon: bool,
+        /// Exit with 5 when another fwmarkctl is at work, instead of waiting for it
+        #[arg(long)]
+        no_wait: bool,
+    },
+    /// Wait for the end of a trial, and return to the state before when nobody confirms it
+    #[command(hide = true)]
+    AwaitConfirmation,
     /// Show the groups: marks, services, real servers, connections
     Status {
         /// Only these groups
@@ -130,6 +157,9 @@ pub enum Command {
         /// Do not ask
         #[arg(long)]
         yes: bool,
+        /// Exit with 5 when another fwmarkctl is at work, instead of waiting for it
+        #[arg(long)]
+        no_wait: bool,
     },
     /// Explain an error of the configuration, with an example
     Explain {
@@ -143,6 +173,64 @@ pub enum Command {
         #[arg(value_name = "SHELL")]
         shell: Shell,
     },
+}
+
+/// How to apply.
+#[derive(Debug, Clone, Args)]
+pub struct ApplyOptions {
+    /// Return to the state from before, unless `fwmarkctl confirm` comes within this time
+    /// (60s, 5m, at most 24h)
+    #[arg(long, value_name = "TIME", value_parser = duration, conflicts_with = "boot")]
+    pub confirm_within: Option<Duration>,
+    /// Restore the last confirmed generation, as after a reboot, whatever the
+    /// configuration says
+    #[arg(long)]
+    pub boot: bool,
+    /// Take over services that somebody else made on our marks
+    #[arg(long)]
+    pub adopt: bool,
+    /// Exit with 5 when another fwmarkctl is at work, instead of waiting for it
+    #[arg(long)]
+    pub no_wait: bool,
+}
+
+/// What to show of the history.
+#[derive(Debug, Clone, Subcommand)]
+pub enum HistoryCommand {
+    /// Show one generation with its state
+    Show {
+        /// Which
+        #[arg(value_name = "GENERATION")]
+        generation: u64,
+    },
+    /// Show what differs between two generations
+    Diff {
+        /// From which
+        #[arg(value_name = "FROM")]
+        from: u64,
+        /// To which
+        #[arg(value_name = "TO")]
+        to: u64,
+    },
+}
+
+/// Reads a time: `60s`, `5m`, `1h`, or seconds.
+fn duration(text: &str) -> Result<Duration, String> {
+    let (digits, unit) = match text.find(|letter: char| !letter.is_ascii_digit()) {
+        Some(at) => text.split_at(at),
+        None => (text, "s"),
+    };
+    let factor = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => return Err("a number with s, m or h, such as 60s".to_owned()),
+    };
+    let number: u64 = digits.parse().map_err(|_| "a number with s, m or h, such as 60s")?;
+    match number.checked_mul(factor) {
+        Some(seconds @ 1..=86_400) => Ok(Duration::from_secs(seconds)),
+        _ => Err("between 1s and 24h".to_owned()),
+    }
 }
 
 /// For which tool to compile.

@@ -7,19 +7,23 @@ use super::{Context, plan};
 use crate::error::{Error, Exit};
 use crate::plan::Plan;
 use crate::state::DirectorState;
-use crate::transaction::{Applied, Outcome};
+use crate::transaction::{Aim, Applied, Draft, Outcome, Purpose};
 
-pub(super) fn run(context: &mut Context, yes: bool) -> Result<Exit, Error> {
+pub(super) fn run(context: &mut Context, yes: bool, no_wait: bool) -> Result<Exit, Error> {
     if !yes && !confirmed()? {
         return Err(Error::Usage {
             message: "nothing was removed: `clear` was not confirmed".to_owned(),
             hint: Some("fwmarkctl clear --yes".to_owned()),
         });
     }
-    let (lock, _) = context.lock(false)?;
-    let journal = context.journal()?;
-    let outcome = context.transact(&DirectorState::default(), false, &journal)?;
-    drop(lock);
+    let session = context.session("clear", no_wait)?;
+    session.refuse_trial()?;
+    let (nothing, marks) = (DirectorState::default(), context.marks());
+    // The marks outlive the groups: who comes back has its clients' affinity.
+    let draft = Draft { state: &nothing, marks: &marks, config: None };
+    let journal = session.journal().with_draft(draft);
+    let outcome = session.transact(Aim::new(&nothing, Purpose::Clear), &journal)?;
+    drop(session);
     match outcome {
         Outcome::InSync { .. } => {
             context.output.json(&plan::document(&Plan::default(), None))?;

@@ -7,7 +7,7 @@ use crate::backend::{IpvsError, NetfilterError};
 use crate::config::Look;
 use crate::error::Error;
 use crate::plan::ChangeLine;
-use crate::transaction::{Cause, LockError, TransactionError};
+use crate::transaction::{Cause, LockError, TransactionError, Unreadable};
 
 /// What mends an error, where that is known.
 fn hint(error: &Error) -> Option<String> {
@@ -24,9 +24,18 @@ fn hint(error: &Error) -> Option<String> {
                 .to_owned(),
         ),
         Error::Transaction(TransactionError::Incomplete(_)) => Some(
-            "mend what failed, then run the command again; `fwmarkctl plan` shows what differs"
+            "mend what failed, then run `fwmarkctl recover`; or leave the kernel as it is \
+             with `fwmarkctl recover --abandon`"
                 .to_owned(),
         ),
+        Error::Pending { .. } => Some(
+            "`fwmarkctl confirm` keeps it, `fwmarkctl rollback` returns to the state before"
+                .to_owned(),
+        ),
+        Error::History(Unreadable::Damaged { .. }) => {
+            Some("`fwmarkctl history` shows the others".to_owned())
+        }
+        Error::History(Unreadable::Missing(_)) => Some("fwmarkctl history".to_owned()),
         Error::Lock(LockError::File(_, error))
             if error.kind() == std::io::ErrorKind::PermissionDenied =>
         {
@@ -36,7 +45,12 @@ fn hint(error: &Error) -> Option<String> {
             Some("make room there, or name other folders with --state-dir and --run-dir".to_owned())
         }
         Error::Lock(LockError::Held(_)) => Some("run it again without --no-wait".to_owned()),
-        Error::Config(_) | Error::File { .. } | Error::Output(_) => None,
+        Error::Config(_)
+        | Error::Record { .. }
+        | Error::File { .. }
+        | Error::History(Unreadable::File { .. })
+        | Error::Expired(_)
+        | Error::Output(_) => None,
     }
 }
 
@@ -49,6 +63,9 @@ fn cause_hint(cause: &Cause) -> Option<String> {
         Cause::Netfilter(NetfilterError::Unsupported(_)) => Some("modprobe nf_tables".to_owned()),
         Cause::Ipvs(IpvsError::Unsupported) => Some("modprobe ip_vs".to_owned()),
         Cause::Ipvs(IpvsError::Refused { remedy, .. }) => remedy.clone(),
+        Cause::Durability(_) => {
+            Some("see to the disk of --state-dir, then run it again".to_owned())
+        }
         Cause::Contended => {
             Some("stop whatever reloads the firewall, then run it again".to_owned())
         }

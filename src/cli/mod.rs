@@ -2,50 +2,62 @@
 
 mod apply;
 pub mod args;
+mod await_confirmation;
 mod check;
 mod clear;
 mod compile;
 mod completions;
+mod confirm;
+mod environment;
 mod explain;
 mod failure;
+mod history;
 mod output;
 mod plan;
 mod progress;
+mod recover;
+mod rollback;
+mod session;
+mod signals;
 mod status;
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Read};
 use std::path::Path;
 
 use args::{Arguments, Backend, Command, Global};
+pub use environment::Environment;
 use output::{Output, note};
 
 use crate::backend::Director;
 use crate::backend::ipvs::KernelIpvs;
 use crate::backend::nftables::Nftables;
 use crate::compile::{Compiled, compile};
-use crate::config::{Config, Input, Look, Options, Sources, load};
+use crate::config::{Config, Input, Look, MAX_FILE, Options, Sources, load};
 use crate::error::{Error, Exit};
-use crate::history::load_marks;
 use crate::model::{KNOWN_SCHEDULERS, KernelName};
-use crate::state::{DirectorState, Observation, TransactionId};
-use crate::transaction::{
-    Identity, Journal, Lock, Outcome, Progress, RunJournal, Silent, Transaction, TransactionError,
-    observe,
-};
+use crate::state::{DirectorState, MarkBook, Observation};
+use crate::transaction::{Found, TransactionError, Trial, observe};
 
 /// Runs what the command line asks for; the answer is the exit code.
-pub fn run(arguments: Arguments, no_color: bool) -> Exit {
+pub fn run(arguments: Arguments, environment: Environment) -> Exit {
     let Arguments { global, command } = arguments;
-    let output = Output::new(&global, no_color);
-    let mut context = Context { global, output };
+    let output = Output::new(&global, environment.no_color);
+    let mut context = Context { global, output, environment, stdin: None };
     let command = command.unwrap_or(Command::Status { groups: Vec::new(), check: false });
     let result = match command {
         Command::Check => check::run(&mut context),
         Command::Compile { format } => compile::run(&mut context, format),
         Command::Plan { detailed_exitcode } => plan::run(&mut context, detailed_exitcode),
-        Command::Apply { adopt, no_wait } => apply::run(&mut context, adopt, no_wait),
+        Command::Apply(options) => apply::run(&mut context, &options),
+        Command::Confirm { no_wait } => confirm::run(&mut context, no_wait),
+        Command::Rollback { generation, no_wait } => {
+            rollback::run(&mut context, generation, no_wait)
+        }
+        Command::History { what } => history::run(&mut context, what.as_ref()),
+        Command::Recover { abandon, no_wait } => recover::run(&mut context, abandon, no_wait),
+        Command::AwaitConfirmation => await_confirmation::run(&context),
         Command::Status { groups, check } => status::run(&mut context, &groups, check),
-        Command::Clear { yes } => clear::run(&mut context, yes),
+        Command::Clear { yes, no_wait } => clear::run(&mut context, yes, no_wait),
         Command::Explain { code } => explain::run(&mut context, &code),
         Command::Completions { shell } => completions::run(&mut context, shell),
     };
@@ -90,6 +102,9 @@ pub fn usage(error: &clap::Error, json: bool, no_color: bool) -> Exit {
 struct Context {
     global: Global,
     output: Output,
+    environment: Environment,
+    /// What standard input said, which can be read once, and a configuration more often.
+    stdin: Option<Vec<u8>>,
 }
 
 impl Context {
@@ -103,11 +118,12 @@ impl Context {
         let sources = if self.global.config.is_empty() {
             Sources::default_location(Path::new("/"))
         } else {
-            let input = |path: &std::path::PathBuf| match path.to_str() {
-                Some("-") => Input::Stdin(Box::new(std::io::stdin())),
-                _ => Input::File(path.clone()),
+            let paths = self.global.config.clone();
+            let input = |path: std::path::PathBuf| match path.to_str() {
+                Some("-") => self.stdin(),
+                _ => Input::File(path),
             };
-            Sources::Files(self.global.config.iter().map(input).collect())
+            Sources::Files(paths.into_iter().map(input).collect())
         };
         let extra_schedulers = kernel_schedulers();
         let options = Options {
@@ -125,76 +141,141 @@ impl Context {
         Ok(config)
     }
 
-    /// Whether the configuration comes from standard input, which can be read once.
-    fn reads_stdin(&self) -> bool {
-        self.global.config.iter().any(|path| path.as_os_str() == "-")
+    /// Standard input, as often as it is asked for.
+    fn stdin(&mut self) -> Input {
+        if self.stdin.is_none() {
+            let mut bytes = Vec::new();
+            // One byte more than is allowed, so that too much is seen to be too much.
+            if std::io::stdin().take(MAX_FILE + 1).read_to_end(&mut bytes).is_err() {
+                // Whoever reads it finds out why.
+                return Input::Stdin(Box::new(std::io::stdin()));
+            }
+            self.stdin = Some(bytes);
+        }
+        Input::Stdin(Box::new(std::io::Cursor::new(self.stdin.clone().unwrap_or_default())))
     }
 
     fn load_and_compile(&mut self) -> Result<(Config, Compiled), Error> {
         let config = self.load()?;
-        let history = load_marks(&self.global.state_dir);
-        let compiled = compile(&config.groups, config.director.marks, &history)?;
+        let compiled = compile(&config.groups, config.director.marks, &self.marks())?;
         Ok((config, compiled))
+    }
+
+    /// The marks that groups had. Without a history, or without the right to read it,
+    /// there are none.
+    fn marks(&self) -> MarkBook {
+        let history = self.history();
+        match history.head() {
+            Ok(None) => MarkBook::default(),
+            Ok(Some(head)) => history.marks(head).unwrap_or_else(|why| {
+                tracing::warn!("the history of marks is not used: {why}");
+                MarkBook::default()
+            }),
+            Err(error) => {
+                tracing::warn!("the history of marks is not used: {error}");
+                MarkBook::default()
+            }
+        }
     }
 
     fn compile(&mut self) -> Result<Compiled, Error> {
         self.load_and_compile().map(|(_, compiled)| compiled)
     }
 
-    /// Leads the kernel to `desired`.
-    fn transact(
-        &self,
-        desired: &DirectorState,
-        adopt: bool,
-        journal: &dyn Journal,
-    ) -> Result<Outcome, Error> {
-        let (nftables, ipvs) = (Nftables::new(), KernelIpvs::new());
-        let director = Director { netfilter: &nftables, ipvs: &ipvs };
-        let terminal = std::io::stderr().is_terminal() && !self.global.quiet;
-        let (mut shown, mut silent) = (progress::OneLine::default(), Silent);
-        let progress: &mut dyn Progress = if terminal { &mut shown } else { &mut silent };
-        Ok(Transaction::new(&director, identity()?, journal, progress).run(desired, adopt)?)
-    }
-
-    /// Waits until nobody else writes, or says who does; and tells whether it waited.
-    fn lock(&self, no_wait: bool) -> Result<(Lock, bool), Error> {
-        let quiet = self.global.quiet;
-        let mut waited = false;
-        let lock = Lock::take(&self.global.run_dir, |holder| {
-            waited = true;
-            if !no_wait && !quiet {
-                note(&format!("waiting for another fwmarkctl: {holder}\n"));
-            }
-            !no_wait
-        })?;
-        Ok((lock, waited))
+    /// What somebody began and did not end, as far as it can be seen without the lock.
+    fn unfinished(&self) -> Result<Unfinished, Error> {
+        let trial = self.trial_file()?.find().map_err(record_error("read the trial"))?;
+        let found = self.run_journal()?.find().map_err(record_error("read the journal"))?;
+        let interrupted = match found {
+            Found::Interrupted(intent) => Some(Interrupted {
+                purpose: intent.purpose.to_string(),
+                generation: intent.record.generation,
+                user: intent.author.user,
+                process: intent.author.process,
+            }),
+            _ => None,
+        };
+        Ok(Unfinished { trial, interrupted })
     }
 
     /// Reads the kernel: what is ours, and what is in the way of `desired`.
     fn observe(&self, desired: &DirectorState) -> Result<Observation, Error> {
         let (nftables, ipvs) = (Nftables::new(), KernelIpvs::new());
         let director = Director { netfilter: &nftables, ipvs: &ipvs };
-        observe(&director, desired, &self.journal()?.services())
+        observe(&director, desired, &self.run_journal()?.services())
             .map_err(|cause| TransactionError::Unread(cause).into())
-    }
-
-    fn journal(&self) -> Result<RunJournal, Error> {
-        let path = "/proc/thread-self/ns/net";
-        RunJournal::new(&self.global.run_dir, &boot()?).map_err(|source| Error::File {
-            action: "read",
-            path: path.into(),
-            source,
-        })
     }
 }
 
-/// A fresh transaction of this boot.
-fn identity() -> Result<Identity, Error> {
-    // A random UUID by the kernel: 122 bits, of which the first 64 will do.
-    let random = read_from_proc("/proc/sys/kernel/random/uuid")?;
-    let digits: String = random.chars().filter(char::is_ascii_hexdigit).take(16).collect();
-    let transaction = TransactionId(u64::from_str_radix(&digits, 16).unwrap_or_default());
-    Ok(Identity { transaction, boot: boot()? })
+/// What somebody began and did not end.
+struct Unfinished {
+    /// A trial that waits to be confirmed, or to go.
+    trial: Option<Trial>,
+    /// A transaction that is under way, or whose process died.
+    interrupted: Option<Interrupted>,
+}
+
+/// A transaction that did not end.
+#[derive(serde::Serialize)]
+struct Interrupted {
+    purpose: String,
+    generation: u64,
+    user: String,
+    process: u32,
+}
+
+impl Unfinished {
+    /// What the kernel shall hold now: while a trial waits, also what it holds back.
+    fn now(&self, desired: DirectorState) -> DirectorState {
+        match &self.trial {
+            Some(trial) if trial.left().is_some() => desired.holding_back(&trial.before),
+            _ => desired,
+        }
+    }
+
+    /// The trial, in JSON.
+    fn pending(&self) -> serde_json::Value {
+        self.trial.as_ref().map_or(serde_json::Value::Null, |trial| {
+            serde_json::json!({
+                "generation": trial.generation,
+                "deadline": trial.deadline_utc,
+                "seconds_left": trial.left().unwrap_or_default().as_secs(),
+            })
+        })
+    }
+
+    /// The same in sentences, a line each.
+    fn text(&self, output: &Output) -> String {
+        let mut text = String::new();
+        if let Some(trial) = &self.trial {
+            let what = match trial.left() {
+                Some(left) => format!(
+                    "Generation {} waits for `fwmarkctl confirm`: {} s left, until {}.",
+                    trial.generation,
+                    left.as_secs(),
+                    trial.deadline_utc
+                ),
+                None => format!(
+                    "Generation {} was not confirmed in time; `fwmarkctl recover` returns to the state before.",
+                    trial.generation
+                ),
+            };
+            text += &format!("{}\n", output.paint(output::Tone::Warning, what));
+        }
+        if let Some(Interrupted { purpose, generation, user, process }) = &self.interrupted {
+            let what = format!(
+                "A transaction has not ended ({purpose}, generation {generation}, by {user}, process {process}): \
+                 `fwmarkctl recover` ends it if that process died."
+            );
+            text += &format!("{}\n", output.paint(output::Tone::Warning, what));
+        }
+        text
+    }
+}
+
+/// An error of the journal or the history.
+fn record_error(action: &'static str) -> impl Fn(std::io::Error) -> Error {
+    move |source| Error::Record { action, source }
 }
 
 fn boot() -> Result<String, Error> {

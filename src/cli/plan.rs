@@ -10,7 +10,8 @@ use crate::transaction::TransactionError;
 
 pub(super) fn run(context: &mut Context, detailed: bool) -> Result<Exit, Error> {
     let compiled = context.compile()?;
-    let desired = &compiled.state;
+    let unfinished = context.unfinished()?;
+    let desired = &unfinished.now(compiled.state);
     let observed = context.observe(desired)?;
     let conflicts = Conflict::find(&observed, desired);
     if !conflicts.is_empty() {
@@ -19,12 +20,18 @@ pub(super) fn run(context: &mut Context, detailed: bool) -> Result<Exit, Error> 
     let plan = Plan::between(&observed, desired);
     let generation = observed.ruleset.ledger.record.map(|record| record.generation);
     if context.output.is_json() {
-        context.output.json(&document(&plan, generation))?;
-    } else if plan.is_empty() {
-        context.output.text("In sync: nothing to do.\n")?;
+        let mut document = document(&plan, generation);
+        document["pending"] = unfinished.pending();
+        document["interrupted"] = json!(unfinished.interrupted);
+        context.output.json(&document)?;
     } else {
-        let listing = listing(&plan, &context.output);
-        context.output.text(&listing)?;
+        let listing = if plan.is_empty() {
+            "In sync: nothing to do.\n".to_owned()
+        } else {
+            listing(&plan, &context.output)
+        };
+        let text = unfinished.text(&context.output) + &listing;
+        context.output.text(&text)?;
     }
     Ok(if detailed && !plan.is_empty() { Exit::Differs } else { Exit::Done })
 }
@@ -68,11 +75,10 @@ pub(super) fn listing(plan: &Plan, output: &Output) -> String {
         }
         text += &row(line, width, output);
     }
-    let Summary { add, change, remove } = Summary::of(&lines);
     for note in plan.notes() {
         text += &format!("note: {note}\n");
     }
-    text + &format!("{add} to add, {change} to change, {remove} to remove.\n")
+    text + &format!("{}.\n", Summary::of(&lines))
 }
 
 fn row(line: &ChangeLine, width: usize, output: &Output) -> String {
@@ -85,6 +91,12 @@ fn row(line: &ChangeLine, width: usize, output: &Output) -> String {
     let what = output.paint(tone, format!("{sign} {object:<11}  {:<width$}", line.key));
     let group = line.group.as_ref().map_or_else(String::new, |group| format!("  [{group}]"));
     format!("  {what}  {}{}\n", values(line), output.paint(Tone::Faint, group))
+}
+
+/// What a state holds, as one line: a plan from nothing adds it.
+pub(super) fn contents(line: &ChangeLine) -> String {
+    let group = line.group.as_ref().map_or_else(String::new, |group| format!("  [{group}]"));
+    format!("{:<11}  {}  {}{group}", object(line.object), line.key, values(line))
 }
 
 fn object(object: Object) -> &'static str {

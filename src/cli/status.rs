@@ -43,6 +43,8 @@ pub(super) fn run(context: &mut Context, only: &[String], check: bool) -> Result
     } else {
         (Vec::new(), None)
     };
+    let unfinished = context.unfinished()?;
+    let desired = desired.map(|desired| unfinished.now(desired));
     let nothing = DirectorState::default();
     let observed = context.observe(desired.as_ref().unwrap_or(&nothing))?;
     let keys = observed.services.keys().copied().collect();
@@ -68,10 +70,13 @@ pub(super) fn run(context: &mut Context, only: &[String], check: bool) -> Result
     let in_sync = plan.as_ref().map(Plan::is_empty);
     let generation = observed.ruleset.ledger.record.as_ref().map(|record| record.generation);
     if context.output.is_json() {
-        let document = document(&entries, &activity, in_sync, generation);
+        let mut document = document(&entries, &activity, in_sync, generation);
+        document["pending"] = unfinished.pending();
+        document["interrupted"] = json!(unfinished.interrupted);
         context.output.json(&document)?;
     } else {
-        let text = text(&entries, &activity, in_sync, generation, &context.output);
+        let text = text(&entries, &activity, in_sync, generation, &context.output)
+            + &unfinished.text(&context.output);
         context.output.text(&text)?;
     }
     Ok(if check && in_sync == Some(false) { Exit::Differs } else { Exit::Done })
@@ -143,7 +148,6 @@ fn document(
         "format": FORMAT,
         "in_sync": in_sync,
         "generation": generation,
-        "pending": Value::Null,
         "groups": groups,
     })
 }

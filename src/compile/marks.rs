@@ -4,75 +4,13 @@
 //! servers. A mark therefore depends on the group's name and on nothing that changes
 //! around it.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
-use std::str::FromStr;
+use std::collections::BTreeSet;
 
 use sha2::{Digest, Sha256};
 
 use super::CompileError;
-use crate::model::{Group, GroupName, Listener, Mark, MarkChoice, MarkRange};
-
-/// Who holds a mark: a group, or one listener of a group (PPC).
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct MarkHolder {
-    /// The group.
-    pub group: GroupName,
-    /// The listener; `None` where the whole group shares the mark.
-    pub listener: Option<Listener>,
-}
-
-impl fmt::Display for MarkHolder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.listener {
-            None => write!(f, "{}", self.group),
-            Some(listener) => write!(f, "{} {listener}", self.group),
-        }
-    }
-}
-
-impl FromStr for MarkHolder {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        let (group, listener) = match text.split_once(' ') {
-            None => (text, None),
-            Some((group, listener)) => (group, Some(listener.parse().map_err(|_| ())?)),
-        };
-        Ok(Self { group: group.parse().map_err(|_| ())?, listener })
-    }
-}
-
-/// The marks of a config, or those that an earlier one had.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct MarkBook(pub BTreeMap<MarkHolder, Mark>);
-
-impl MarkBook {
-    /// The marks of one group, each with the listeners that get it.
-    pub fn of_group<'a>(
-        &'a self,
-        group: &'a Group,
-    ) -> impl Iterator<Item = (Mark, Vec<Listener>)> + 'a {
-        holders(group).filter_map(|holder| {
-            let mark = *self.0.get(&holder)?;
-            let listeners = match holder.listener {
-                Some(listener) => vec![listener],
-                None => group.listeners.iter().collect(),
-            };
-            Some((mark, listeners))
-        })
-    }
-}
-
-/// Everyone in `group` who holds a mark.
-fn holders(group: &Group) -> Box<dyn Iterator<Item = MarkHolder> + '_> {
-    let holder = |listener| MarkHolder { group: group.name.clone(), listener };
-    if group.is_per_listener() {
-        Box::new(group.listeners.iter().map(move |listener| holder(Some(listener))))
-    } else {
-        Box::new(std::iter::once(holder(None)))
-    }
-}
+use crate::model::{Group, Mark, MarkChoice, MarkRange};
+use crate::state::{MarkBook, MarkHolder};
 
 fn fixed(group: &Group, holder: &MarkHolder) -> Option<Mark> {
     match &group.marks {
@@ -91,7 +29,7 @@ pub(super) fn assign(
     let mut taken = BTreeSet::new();
     let mut open = BTreeSet::new();
     for group in groups {
-        for holder in holders(group) {
+        for holder in MarkHolder::of_group(group) {
             if let Some(mark) = fixed(group, &holder) {
                 taken.insert(mark);
                 book.0.insert(holder, mark);

@@ -5,9 +5,7 @@ mod marks;
 mod services;
 
 use crate::model::{Group, MarkRange};
-use crate::state::DirectorState;
-
-pub use marks::{MarkBook, MarkHolder};
+use crate::state::{DirectorState, MarkBook};
 
 /// Why groups cannot be compiled; everything else was refused when they were read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

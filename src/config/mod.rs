@@ -31,6 +31,8 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use sha2::{Digest, Sha256};
+
 use crate::model::{Group, GroupName, KernelName};
 
 pub use across::{MAX_ENTRIES, MAX_GROUPS};
@@ -69,6 +71,9 @@ pub struct Config {
     pub origins: Vec<Origin>,
     /// The files that were read, in order.
     pub files: Vec<Arc<str>>,
+    /// The SHA-256 of all that was read, in hexadecimal digits: two configurations that
+    /// have the same are the same, comments included.
+    pub digest: String,
     /// What is odd, but no mistake.
     pub warnings: Vec<Diagnostic>,
 }
@@ -208,11 +213,23 @@ impl Reading<'_> {
                 line: self.report.file(draft.spot.file).position(draft.spot.start as usize).0,
             });
         }
+        let texts = files.iter().map(|(file, _)| self.report.file(*file).text());
+        let digest = digest(texts);
         let files = files.iter().filter_map(|(file, _)| names.get(file).cloned()).collect();
         let director = self.director.map(|(_, settings)| settings).unwrap_or_default();
         let warnings = self.report.finish()?;
-        Ok(Config { director, groups, origins, files, warnings })
+        Ok(Config { director, groups, origins, files, digest, warnings })
     }
+}
+
+/// The SHA-256 of texts, each with its length before it.
+fn digest<'t>(texts: impl Iterator<Item = &'t str>) -> String {
+    let mut digest = Sha256::new();
+    for text in texts {
+        digest.update((text.len() as u64).to_be_bytes());
+        digest.update(text);
+    }
+    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn no_groups(report: &mut Report, files: &[(u32, Role)]) {

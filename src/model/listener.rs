@@ -43,6 +43,15 @@ impl Protocol {
     }
 }
 
+impl FromStr for Protocol {
+    type Err = InvalidPorts;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let known = Self::ALL.into_iter().find(|known| known.as_str() == text);
+        known.ok_or_else(|| InvalidPorts::Protocol(text.to_owned()))
+    }
+}
+
 impl fmt::Display for Protocol {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
@@ -105,6 +114,19 @@ impl PortRange {
     /// Whether the two share a port.
     pub fn overlaps(self, other: Self) -> bool {
         self.first <= other.last && other.first <= self.last
+    }
+}
+
+impl FromStr for PortRange {
+    type Err = InvalidPorts;
+
+    /// Reads what [`Display`](fmt::Display) writes: `80`, `8000-8100`, `any`.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once('-') {
+            _ if text == "any" => Ok(Self::ANY),
+            None => Self::single(port(text)?),
+            Some((first, last)) => Self::new(port(first)?, port(last)?),
+        }
     }
 }
 
@@ -180,15 +202,11 @@ impl FromStr for Listener {
     /// command line (`--port 80,443`).
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (ports, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
-        let protocol = Protocol::ALL
-            .into_iter()
-            .find(|known| known.as_str() == protocol)
-            .ok_or_else(|| InvalidPorts::Protocol(protocol.to_owned()))?;
-        let ports = match ports.split_once('-') {
-            None => PortRange::single(port(ports)?)?,
-            Some((first, last)) => PortRange::new(port(first)?, port(last)?)?,
-        };
-        Ok(Self { protocol, ports })
+        let protocol = protocol.parse()?;
+        if ports == "any" {
+            return Err(InvalidPorts::NotAPort(ports.to_owned()));
+        }
+        Ok(Self { protocol, ports: ports.parse()? })
     }
 }
 

@@ -1,10 +1,11 @@
 //! A plan in words: one line for each thing that changes, for people and for JSON.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::{FrameChange, Plan, ServiceChange};
+use super::{FrameChange, LedgerChange, Plan, ServiceChange};
 use crate::model::GroupName;
 
 /// When a change happens.
@@ -63,7 +64,7 @@ pub struct ChangeLine {
 }
 
 /// How many changes there are of each kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Summary {
     /// New things.
     pub add: usize,
@@ -76,15 +77,27 @@ pub struct Summary {
 impl Summary {
     /// Counts lines.
     pub fn of(lines: &[ChangeLine]) -> Self {
+        lines.iter().map(|line| line.action).collect()
+    }
+}
+
+impl FromIterator<Action> for Summary {
+    fn from_iter<I: IntoIterator<Item = Action>>(actions: I) -> Self {
         let mut summary = Self::default();
-        for line in lines {
-            match line.action {
+        for action in actions {
+            match action {
                 Action::Add => summary.add += 1,
                 Action::Change => summary.change += 1,
                 Action::Remove => summary.remove += 1,
             }
         }
         summary
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} to add, {} to change, {} to remove", self.add, self.change, self.remove)
     }
 }
 
@@ -98,6 +111,22 @@ impl Plan {
         lines.extend(self.ledger_lines());
         lines.extend(self.retire.iter().map(|change| self.service_line(Phase::Retire, change)));
         lines
+    }
+
+    /// How many lines there are of each kind, without the words.
+    pub fn summary(&self) -> Summary {
+        let services = self.stage.iter().chain(&self.retire).map(ServiceChange::action);
+        let entries = self.switch.entries.iter();
+        let entries = entries.map(|change| action(change.before.is_some(), change.after.is_some()));
+        let repairs = self.repairs().map(|_| Action::Change);
+        services
+            .chain(entries)
+            .chain(repairs)
+            .chain(
+                self.lone_ledger_changes()
+                    .map(|change| action(change.before.is_some(), change.after.is_some())),
+            )
+            .collect()
     }
 
     /// What an administrator should know before the plan is carried out.
@@ -120,22 +149,19 @@ impl Plan {
 
     fn service_line(&self, phase: Phase, change: &ServiceChange) -> ChangeLine {
         let service = change.service();
-        let (action, before, after) = match change {
-            ServiceChange::AddService(_, after) => (Action::Add, None, Some(after.to_string())),
+        let (before, after) = match change {
+            ServiceChange::AddService(_, after) => (None, Some(after.to_string())),
             ServiceChange::EditService { before, after, .. } => {
-                (Action::Change, Some(before.to_string()), Some(after.to_string()))
+                (Some(before.to_string()), Some(after.to_string()))
             }
-            ServiceChange::RemoveService(_, before) => {
-                (Action::Remove, Some(before.to_string()), None)
-            }
-            ServiceChange::AddDestination(_, after) => (Action::Add, None, Some(after.to_string())),
+            ServiceChange::RemoveService(_, before) => (Some(before.to_string()), None),
+            ServiceChange::AddDestination(_, after) => (None, Some(after.to_string())),
             ServiceChange::EditDestination { before, after, .. } => {
-                (Action::Change, Some(before.to_string()), Some(after.to_string()))
+                (Some(before.to_string()), Some(after.to_string()))
             }
-            ServiceChange::RemoveDestination(_, before) => {
-                (Action::Remove, Some(before.to_string()), None)
-            }
+            ServiceChange::RemoveDestination(_, before) => (Some(before.to_string()), None),
         };
+        let action = change.action();
         let (object, key) = match change.destination() {
             None => (Object::Service, service.to_string()),
             Some(destination) => (Object::RealServer, format!("{service} {destination}")),
@@ -144,11 +170,16 @@ impl Plan {
         ChangeLine { phase, action, object, group, key, before, after }
     }
 
-    /// What was found damaged. That a table is made or goes says its entries.
-    fn frame_lines(&self) -> impl Iterator<Item = ChangeLine> + '_ {
+    /// What was found damaged, and is repaired.
+    fn repairs(&self) -> impl Iterator<Item = &String> {
         let repaired =
             matches!(self.switch.frame, FrameChange::RewriteRules | FrameChange::Rebuild);
-        self.damage.iter().filter(move |_| repaired).map(|found| ChangeLine {
+        self.damage.iter().filter(move |_| repaired)
+    }
+
+    /// What was found damaged. That a table is made or goes says its entries.
+    fn frame_lines(&self) -> impl Iterator<Item = ChangeLine> + '_ {
+        self.repairs().map(|found| ChangeLine {
             phase: Phase::Switch,
             action: Action::Change,
             object: Object::MarkRule,
@@ -184,13 +215,16 @@ impl Plan {
         })
     }
 
+    fn lone_ledger_changes(&self) -> impl Iterator<Item = &LedgerChange> {
+        let changed: BTreeSet<_> =
+            self.stage.iter().chain(&self.retire).map(ServiceChange::service).collect();
+        self.switch.ledger.iter().filter(move |change| !changed.contains(&change.key))
+    }
+
     /// The ledger follows the services; a line of its own has only what changes in it
     /// while its service stays as it is.
     fn ledger_lines(&self) -> impl Iterator<Item = ChangeLine> + '_ {
-        let changed: BTreeSet<_> =
-            self.stage.iter().chain(&self.retire).map(ServiceChange::service).collect();
-        let alone = self.switch.ledger.iter().filter(move |change| !changed.contains(&change.key));
-        alone.map(|change| ChangeLine {
+        self.lone_ledger_changes().map(|change| ChangeLine {
             phase: Phase::Switch,
             action: action(change.before.is_some(), change.after.is_some()),
             object: Object::Service,
@@ -202,6 +236,17 @@ impl Plan {
                 .map(|entry| format!("recorded as {}", entry.to_comment())),
             after: change.after.as_ref().map(|entry| format!("recorded as {}", entry.to_comment())),
         })
+    }
+}
+
+impl ServiceChange {
+    /// What kind of change it is.
+    fn action(&self) -> Action {
+        match self {
+            Self::AddService(..) | Self::AddDestination(..) => Action::Add,
+            Self::EditService { .. } | Self::EditDestination { .. } => Action::Change,
+            Self::RemoveService(..) | Self::RemoveDestination(..) => Action::Remove,
+        }
     }
 }
 

@@ -5,11 +5,14 @@
 //! order in the config) is not. Two equal states are the same director.
 
 mod ledger;
+mod mark_book;
 mod marking;
 mod observation;
+mod saved;
 mod service;
 
 pub use ledger::{Fingerprint, Ledger, LedgerEntry, Record, TransactionId};
+pub use mark_book::{MarkBook, MarkHolder};
 pub use marking::{Lookup, MarkEntry, MarkKey, Marking};
 pub use observation::{Frame, Generation, MarkRuleset, Observation};
 pub use service::{
@@ -30,6 +33,33 @@ impl DirectorState {
     /// Whether it marks and schedules nothing.
     pub fn is_empty(&self) -> bool {
         self.marking.is_empty() && self.services.is_empty()
+    }
+
+    /// This state, while what only `before` has stays behind it: its services, for which
+    /// nothing is marked, and its real servers, with weight 0. So a return to `before`
+    /// loses no connection.
+    ///
+    /// Where a scheduler deals clients to servers by a hash, whatever their weight, a
+    /// server that stays with weight 0 would turn its share of new clients away
+    /// (`ip_vs_sh_schedule`, `ip_vs_dh_schedule`): there it goes.
+    #[must_use]
+    pub fn holding_back(&self, before: &Self) -> Self {
+        let mut held = self.clone();
+        let ours = before.services.iter().filter(|(_, service)| service.recorded);
+        for (key, leaving) in ours {
+            let Some(service) = held.services.get_mut(key) else {
+                held.services.insert(*key, leaving.clone());
+                continue;
+            };
+            if matches!(service.scheduler.as_str(), "sh" | "dh") {
+                continue;
+            }
+            let stays = |leaving: &&Destination| service.destination(leaving.key).is_none();
+            let leaving: Vec<_> = leaving.destinations.iter().filter(stays).copied().collect();
+            service.destinations.extend(leaving.iter().map(|d| Destination { weight: 0, ..*d }));
+            service.destinations.sort_by_key(|destination| destination.key);
+        }
+        held
     }
 
     /// What the kernel's ledger says of this state: an entry for each virtual service

@@ -6,7 +6,7 @@ use super::{DirectorState, Ledger, Marking, ServiceKey, ServiceTable};
 
 /// A ruleset's generation: the kernel counts each commit of nf_tables. A switch that
 /// names a stale one is refused whole.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Generation(pub u32);
 
 /// The state of what surrounds the mark entries: table, chains, rules, maps.

@@ -16,6 +16,15 @@ pub enum Cause {
     /// Somebody else changed the ruleset again and again.
     #[error("somebody else keeps changing the nftables ruleset")]
     Contended,
+    /// The process of a transaction died in the middle of it.
+    #[error("a transaction was interrupted")]
+    Died,
+    /// Somebody asked to stop.
+    #[error("interrupted by {0}")]
+    Interrupted(&'static str),
+    /// The kernel holds the new state, and the disk does not know.
+    #[error("the new state could not be made durable")]
+    Durability(#[source] std::io::Error),
     /// What was read back is not what was written.
     #[error("the kernel does not hold what was written to it")]
     Differs(Vec<ChangeLine>),

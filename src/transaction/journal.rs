@@ -1,33 +1,73 @@
-//! The journal: which services are ours, beside the kernel's ledger.
+//! The journal: what a transaction is about to do, and which services are ours, beside
+//! the kernel's ledger.
 //!
 //! The ledger dies with our table, and `nft flush ruleset` is a common way to reload a
-//! firewall. The journal in the run directory remembers which services a transaction is
-//! about to make and which it made, for this boot and this network namespace, so that
-//! they are known for ours when the ledger is gone, or was not yet written.
+//! firewall. So the run directory has two files for each network namespace: `services`,
+//! which of them we made in this boot, and `intent`, what the transaction that is under
+//! way leads from and to. An intent that is found with the lock in hand is of a process
+//! that died.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::state::ServiceKey;
+use super::files::{network_namespace, read_file, remove_file, replace_file, seal, unseal};
+use super::intent::{Author, Ending, Intent, Purpose};
+use crate::plan::Summary;
+use crate::state::{DirectorState, Generation, Record, ServiceKey};
 
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
-/// Someone who remembers whose services are ours.
+/// The durable side of a transaction, in the order in which it is asked.
 pub trait Journal {
-    /// The services that were made by us, or were about to be.
+    /// The services that were made by us in this boot, or were about to be.
     fn services(&self) -> BTreeSet<ServiceKey>;
 
-    /// Remembers `services` before the first of them is touched, and again when all is
-    /// done.
+    /// Remembers `services` where no transaction is needed.
     ///
     /// # Errors
     /// What the file system says.
     fn remember(&self, services: &BTreeSet<ServiceKey>) -> io::Result<()>;
+
+    /// The lowest number that no generation has.
+    fn next_generation(&self) -> u64;
+
+    /// Whether what a reboot would bring back is what the transaction wants: when the
+    /// kernel holds it too there is nothing to do.
+    fn is_saved(&self) -> bool;
+
+    /// Before the first write to the kernel: the generation and the intent are on disk
+    /// when this returns, and `services`, which will be ours until the end.
+    ///
+    /// # Errors
+    /// What the file system says; then nothing is tried.
+    fn begin(&self, intent: &Intent, services: &BTreeSet<ServiceKey>) -> io::Result<()>;
+
+    /// The way back begins: from now on recovery goes back, whatever the kernel says.
+    ///
+    /// # Errors
+    /// What the file system says; the way back is tried all the same.
+    fn abort(&self, intent: &Intent) -> io::Result<()>;
+
+    /// The kernel holds the new state; from now on a reboot brings it back.
+    ///
+    /// # Errors
+    /// What the file system says; then the transaction goes back.
+    fn commit(&self, intent: &Intent) -> io::Result<()>;
+
+    /// The transaction is over; `services` are ours now.
+    ///
+    /// # Errors
+    /// What the file system says. The next command then finds an intent, and nothing
+    /// left to do for it.
+    fn end(
+        &self,
+        intent: &Intent,
+        ending: Ending,
+        services: &BTreeSet<ServiceKey>,
+    ) -> io::Result<()>;
 }
 
 /// A journal that remembers nothing: only the ledger counts.
@@ -42,110 +82,274 @@ impl Journal for NoJournal {
     fn remember(&self, _: &BTreeSet<ServiceKey>) -> io::Result<()> {
         Ok(())
     }
+
+    fn next_generation(&self) -> u64 {
+        1
+    }
+
+    fn is_saved(&self) -> bool {
+        true
+    }
+
+    fn begin(&self, _: &Intent, _: &BTreeSet<ServiceKey>) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn abort(&self, _: &Intent) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn commit(&self, _: &Intent) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn end(&self, _: &Intent, _: Ending, _: &BTreeSet<ServiceKey>) -> io::Result<()> {
+        Ok(())
+    }
 }
 
-/// The journal of this network namespace, in the run directory.
+/// What was found where an interrupted transaction leaves its intent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// Nothing: the last transaction ended.
+    Nothing,
+    /// The intent of a transaction that was interrupted.
+    Interrupted(Box<Intent>),
+    /// Something that cannot be the intent of this boot and namespace, with what it is.
+    Useless(Useless),
+}
+
+/// Why an intent is of no use.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Useless {
+    /// The machine was booted since; the kernel that it speaks of is gone.
+    #[error("it is of an earlier boot, whose kernel state is gone")]
+    OtherBoot,
+    /// Another network namespace.
+    #[error("it is of another network namespace")]
+    OtherNamespace,
+    /// It is damaged, or somebody else's.
+    #[error("it cannot be trusted: {0}")]
+    Damaged(String),
+}
+
+/// The journal's files of one network namespace, in the run directory.
 #[derive(Debug, Clone)]
 pub struct RunJournal {
-    path: PathBuf,
+    services: PathBuf,
+    intent: PathBuf,
     boot: String,
+    namespace: u64,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Contents {
+struct ServicesFile {
     format: u32,
     boot: String,
     services: Vec<String>,
 }
 
+/// The first line of an intent; the states before and after are two more.
+#[derive(Serialize, Deserialize)]
+struct IntentHeader {
+    format: u32,
+    boot: String,
+    namespace: u64,
+    backend: String,
+    purpose: Purpose,
+    author: Author,
+    began_at: u32,
+    record_before: Option<String>,
+    record: String,
+    aborting: bool,
+    summary: Summary,
+}
+
 impl RunJournal {
-    /// The journal in `run_dir` of the network namespace of this thread, which the
-    /// kernel knows by an inode. `boot` is the boot in which it counts.
+    /// The journal in `run_dir` of the network namespace of this thread. `boot` is the
+    /// boot in which it counts.
     ///
     /// # Errors
     /// Where `/proc` is not there.
     pub fn new(run_dir: &Path, boot: &str) -> io::Result<Self> {
-        let namespace = fs::metadata("/proc/thread-self/ns/net")?.ino();
-        let path = run_dir.join(format!("services-{namespace}.json"));
-        Ok(Self { path, boot: boot.to_owned() })
+        let namespace = network_namespace()?;
+        Ok(Self {
+            services: run_dir.join(format!("services-{namespace}.json")),
+            intent: run_dir.join(format!("intent-{namespace}.jsonl")),
+            boot: boot.to_owned(),
+            namespace,
+        })
     }
 
-    fn read(&self) -> Option<BTreeSet<ServiceKey>> {
-        let text = match fs::read_to_string(&self.path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Some(BTreeSet::new()),
-            Err(_) => return None,
-        };
-        let contents: Contents = serde_json::from_str(&text).ok()?;
-        if contents.format != FORMAT {
-            return None;
-        }
-        // Another boot: the services are gone, and who made new ones is not known.
-        if contents.boot != self.boot {
-            return Some(BTreeSet::new());
-        }
-        contents.services.iter().map(|key| key.parse().ok()).collect()
-    }
-}
-
-impl Journal for RunJournal {
-    fn services(&self) -> BTreeSet<ServiceKey> {
-        self.read().unwrap_or_else(|| {
-            tracing::warn!("the journal cannot be read and is not used: {}", self.path.display());
+    /// The services that were made by us in this boot.
+    pub fn services(&self) -> BTreeSet<ServiceKey> {
+        self.read_services().unwrap_or_else(|why| {
+            tracing::warn!("{} is not used: {why}", self.services.display());
             BTreeSet::new()
         })
     }
 
-    fn remember(&self, services: &BTreeSet<ServiceKey>) -> io::Result<()> {
+    fn read_services(&self) -> Result<BTreeSet<ServiceKey>, String> {
+        let bytes = read_file(&self.services).map_err(|error| error.to_string())?;
+        let Some(bytes) = bytes else { return Ok(BTreeSet::new()) };
+        let contents: ServicesFile = serde_json::from_slice(&bytes).map_err(|e| e.to_string())?;
+        if contents.format != FORMAT {
+            return Err(format!("its format is {}, not {FORMAT}", contents.format));
+        }
+        // Another boot: the services are gone, and who made new ones is not known.
+        if contents.boot != self.boot {
+            return Ok(BTreeSet::new());
+        }
+        let keys = contents.services.iter();
+        keys.map(|key| key.parse().map_err(|_| format!("'{key}' is no service"))).collect()
+    }
+
+    /// Remembers which services are ours.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn remember(&self, services: &BTreeSet<ServiceKey>) -> io::Result<()> {
         if services.is_empty() {
-            return match fs::remove_file(&self.path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-                _ => Ok(()),
-            };
+            return remove_file(&self.services);
         }
         let services = services.iter().map(ToString::to_string).collect();
-        let contents = Contents { format: FORMAT, boot: self.boot.clone(), services };
-        replace_file(&self.path, &serde_json::to_vec_pretty(&contents)?)
+        let contents = ServicesFile { format: FORMAT, boot: self.boot.clone(), services };
+        let mut bytes = serde_json::to_vec(&contents)?;
+        bytes.push(b'\n');
+        replace_file(&self.services, &bytes)
     }
-}
 
-/// Replaces a file of ours at once: written beside it, synced, renamed. Its folder is
-/// made when it is missing; both are ours alone to read.
-///
-/// # Errors
-/// What the file system says, with the file's name; the file from before is then still
-/// there.
-pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    replace(path, bytes)
-        .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
-}
+    /// Writes the intent; it is on disk when this returns.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn write(&self, intent: &Intent) -> io::Result<()> {
+        let header = IntentHeader {
+            format: FORMAT,
+            boot: self.boot.clone(),
+            namespace: self.namespace,
+            backend: "nftables".to_owned(),
+            purpose: intent.purpose,
+            author: intent.author.clone(),
+            began_at: intent.began_at.0,
+            record_before: intent.record_before.as_ref().map(Record::to_comment),
+            record: intent.record.to_comment(),
+            aborting: intent.aborting,
+            summary: intent.summary,
+        };
+        let mut lines = serde_json::to_vec(&header)?;
+        for state in [&intent.before, &intent.after] {
+            lines.push(b'\n');
+            serde_json::to_writer(&mut lines, state)?;
+        }
+        lines.push(b'\n');
+        replace_file(&self.intent, &seal(lines))
+    }
 
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("/"));
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    let beside = path.with_extension("json.new");
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
-        .open(&beside)?;
-    file.write_all(bytes)?;
-    file.write_all(b"\n")?;
-    file.sync_all()?;
-    fs::rename(&beside, path)?;
-    File::open(folder)?.sync_all()
+    /// Removes the intent: the transaction is over.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn remove(&self) -> io::Result<()> {
+        remove_file(&self.intent)
+    }
+
+    /// Puts an intent that is of no use out of the way, to be looked at; the answer is
+    /// where it is now.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn set_aside(&self) -> io::Result<PathBuf> {
+        let aside = self.intent.with_extension("useless");
+        std::fs::rename(&self.intent, &aside)?;
+        Ok(aside)
+    }
+
+    /// What an interrupted transaction left.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn find(&self) -> io::Result<Found> {
+        let Some(bytes) = read_file(&self.intent)? else { return Ok(Found::Nothing) };
+        Ok(match self.parse(&bytes) {
+            Ok(intent) => Found::Interrupted(Box::new(intent)),
+            Err(why) => Found::Useless(why),
+        })
+    }
+
+    fn parse(&self, bytes: &[u8]) -> Result<Intent, Useless> {
+        let damaged = |why: &dyn ToString| Useless::Damaged(why.to_string());
+        let text = std::str::from_utf8(unseal(bytes).map_err(|why| damaged(&why))?)
+            .map_err(|why| damaged(&why))?;
+        let lines: Vec<_> = text.lines().collect();
+        let [header, before, after] = lines.as_slice() else {
+            return Err(damaged(&"it has another number of lines"));
+        };
+        let header: IntentHeader = serde_json::from_str(header).map_err(|why| damaged(&why))?;
+        if header.format != FORMAT {
+            return Err(damaged(&format!("its format is {}, not {FORMAT}", header.format)));
+        }
+        if header.boot != self.boot {
+            return Err(Useless::OtherBoot);
+        }
+        if header.namespace != self.namespace {
+            return Err(Useless::OtherNamespace);
+        }
+        let state = |line: &str| -> Result<DirectorState, Useless> {
+            serde_json::from_str(line).map_err(|why| damaged(&why))
+        };
+        let record = |comment: &str| {
+            Record::from_comment(comment).ok_or_else(|| damaged(&"it has no commit record"))
+        };
+        Ok(Intent {
+            purpose: header.purpose,
+            author: header.author,
+            began_at: Generation(header.began_at),
+            before: state(before)?,
+            record_before: header.record_before.as_deref().map(record).transpose()?,
+            after: state(after)?,
+            record: record(&header.record)?,
+            aborting: header.aborting,
+            summary: header.summary,
+        })
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
+    use crate::state::{Fingerprint, TransactionId};
 
     fn services() -> BTreeSet<ServiceKey> {
         ["fwmark 10 ipv4", "fwmark 0x4c560001 ipv6", "tcp 192.0.2.1:80", "udp [2001:db8::1]:53"]
             .map(|key| key.parse().expect(key))
             .into()
+    }
+
+    fn intent() -> Intent {
+        let after: DirectorState = serde_json::from_str(
+            r#"{"marking":[],"services":[{"key":"fwmark 10 ipv4","scheduler":"rr","netmask":4294967295,"real":[]}]}"#,
+        )
+        .expect("a state");
+        let record = Record {
+            generation: 7,
+            transaction: TransactionId(7),
+            boot: "this boot".to_owned(),
+            state: Fingerprint::of_state(&after),
+        };
+        Intent {
+            purpose: Purpose::Rollback(3),
+            author: Author { user: "root".to_owned(), host: "lb1".to_owned(), process: 1 },
+            began_at: Generation(12),
+            before: DirectorState::default(),
+            record_before: None,
+            after,
+            record,
+            aborting: false,
+            summary: Summary { add: 1, change: 0, remove: 0 },
+        }
     }
 
     #[test]
@@ -163,17 +367,55 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_journal_is_not_trusted() {
+    fn a_damaged_list_of_services_is_not_trusted() {
         let folder = tempfile::tempdir().expect("a folder");
         let journal = RunJournal::new(folder.path(), "b").expect("/proc");
         for text in [
             "",
             "{}",
-            r#"{"format":2,"boot":"b","services":[]}"#,
-            r#"{"format":1,"boot":"b","services":["fwmark 10 ipv4","fwmark 0 ipv4"]}"#,
+            r#"{"format":1,"boot":"b","services":[]}"#,
+            r#"{"format":2,"boot":"b","services":["fwmark 10 ipv4","fwmark 0 ipv4"]}"#,
         ] {
-            fs::write(&journal.path, text).expect("writable");
+            fs::write(&journal.services, text).expect("writable");
             assert!(journal.services().is_empty(), "{text}");
         }
+    }
+
+    #[test]
+    fn an_intent_is_found_until_its_end() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let journal = RunJournal::new(folder.path(), "this boot").expect("/proc");
+        assert_eq!(journal.find().expect("readable"), Found::Nothing);
+        journal.write(&intent()).expect("writable");
+        assert_eq!(journal.find().expect("readable"), Found::Interrupted(Box::new(intent())));
+        journal.remove().expect("removable");
+        assert_eq!(journal.find().expect("readable"), Found::Nothing);
+    }
+
+    #[test]
+    fn an_intent_of_another_boot_or_namespace_is_recognised() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let journal = RunJournal::new(folder.path(), "this boot").expect("/proc");
+        journal.write(&intent()).expect("writable");
+        let rebooted = RunJournal { boot: "another".to_owned(), ..journal.clone() };
+        assert_eq!(rebooted.find().expect("readable"), Found::Useless(Useless::OtherBoot));
+        let elsewhere = RunJournal { namespace: 1, ..journal };
+        assert_eq!(elsewhere.find().expect("readable"), Found::Useless(Useless::OtherNamespace));
+    }
+
+    #[test]
+    fn a_torn_or_changed_intent_is_recognised_and_set_aside() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let journal = RunJournal::new(folder.path(), "this boot").expect("/proc");
+        journal.write(&intent()).expect("writable");
+        let whole = fs::read(&journal.intent).expect("readable");
+        for length in 0..whole.len() {
+            fs::write(&journal.intent, &whole[..length]).expect("writable");
+            let found = journal.find().expect("readable");
+            assert!(matches!(found, Found::Useless(Useless::Damaged(_))), "{length}: {found:?}");
+        }
+        let aside = journal.set_aside().expect("renamed");
+        assert!(aside.exists());
+        assert_eq!(journal.find().expect("readable"), Found::Nothing);
     }
 }

@@ -5,20 +5,32 @@
 //! log of inverse operations but another plan, and can be tried again as often as it
 //! takes.
 
+mod confirm;
+mod durable;
 mod error;
+mod files;
+mod history;
+mod intent;
 mod journal;
 mod lock;
 mod progress;
+mod recover;
 
 use std::collections::BTreeSet;
 
+pub use confirm::{Trial, TrialFile, uptime};
+pub use durable::{Arm, Draft, DurableJournal};
 pub use error::{Cause, Incomplete, TransactionError};
-pub use journal::{Journal, NoJournal, RunJournal, replace_file};
+pub use files::{network_namespace, replace_file};
+pub use history::{Event, Header, History, KEPT, SavedGeneration, Unreadable};
+pub use intent::{Author, Ending, Intent, Purpose};
+pub use journal::{Found, Journal, NoJournal, RunJournal, Useless};
 pub use lock::{Lock, LockError};
 pub use progress::{Progress, Silent, Step};
+pub use recover::Recovered;
 
 use crate::backend::{Director, IpvsError, NetfilterError};
-use crate::plan::{Conflict, FrameChange, MarkSwitch, Plan, ServiceChange};
+use crate::plan::{ChangeLine, Conflict, FrameChange, MarkSwitch, Plan, ServiceChange};
 use crate::state::{
     DirectorState, Fingerprint, Frame, Observation, Record, ServiceKey, TransactionId,
 };
@@ -29,13 +41,35 @@ const REPLANS: usize = 8;
 /// How often the way back is tried.
 const RESTORES: usize = 3;
 
-/// Who commits: written into the ledger.
+/// Who commits: written into the ledger and into the history.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
     /// The transaction.
     pub transaction: TransactionId,
     /// The boot in which it runs.
     pub boot: String,
+    /// Who runs it.
+    pub author: Author,
+}
+
+/// What a transaction is to do.
+#[derive(Debug, Clone, Copy)]
+pub struct Aim<'a> {
+    /// What the kernel shall hold.
+    pub state: &'a DirectorState,
+    /// What for.
+    pub purpose: Purpose,
+    /// Whether services of somebody else on our marks become ours.
+    pub adopt: bool,
+    /// The generation that `state` is, where it is one already.
+    pub generation: Option<u64>,
+}
+
+impl<'a> Aim<'a> {
+    /// To lead the kernel to a new generation.
+    pub fn new(state: &'a DirectorState, purpose: Purpose) -> Self {
+        Self { state, purpose, adopt: false, generation: None }
+    }
 }
 
 /// One transaction on a director.
@@ -49,6 +83,8 @@ pub struct Transaction<'a> {
     staged: BTreeSet<ServiceKey>,
     /// Whether the ruleset may be another one than was found.
     switched: bool,
+    /// Whether this is the way back, which nobody stops.
+    returning: bool,
 }
 
 /// What a transaction did.
@@ -70,8 +106,6 @@ pub enum Outcome {
 pub struct Applied {
     /// What was done.
     pub plan: Plan,
-    /// What was there before, to go back to.
-    pub before: DirectorState,
     /// The new generation; `None` when nothing is left that could hold it.
     pub generation: Option<u64>,
 }
@@ -109,51 +143,97 @@ impl<'a> Transaction<'a> {
         progress: &'a mut dyn Progress,
     ) -> Self {
         let staged = journal.services();
-        Self { director, identity, journal, progress, staged, switched: false }
+        Self { director, identity, journal, progress, staged, switched: false, returning: false }
     }
 
-    /// Leads the kernel to `desired`, or leaves it as it was. With `adopt`, services of
-    /// somebody else on our marks become ours.
+    /// Leads the kernel to the aim, or leaves it as it was.
     ///
     /// # Errors
     /// [`TransactionError`], which says what the kernel holds now.
-    pub fn run(
-        mut self,
-        desired: &DirectorState,
-        adopt: bool,
-    ) -> Result<Outcome, TransactionError> {
+    pub fn run(mut self, aim: Aim<'_>) -> Result<Outcome, TransactionError> {
         self.progress.step(Step::Observe);
+        let desired = aim.state;
         let observed =
             observe(self.director, desired, &self.staged).map_err(TransactionError::Unread)?;
         let conflicts = Conflict::find(&observed, desired);
-        if !conflicts.is_empty() && !adopt {
+        if !conflicts.is_empty() && !aim.adopt {
             return Err(TransactionError::Conflict(conflicts));
         }
         let plan = Plan::between(&observed, desired);
-        let record = observed.ruleset.ledger.record.clone();
-        let last = record.as_ref().map(|record| record.generation);
-        if plan.is_empty() {
+        let record_before = observed.ruleset.ledger.record.clone();
+        let last = record_before.as_ref().map(|record| record.generation);
+        if plan.is_empty() && self.journal.is_saved() {
             // What a killed transaction meant to make, and nobody made, is not ours.
             if self.staged != recorded(desired) {
                 self.remember_at_last(&recorded(desired));
             }
             return Ok(Outcome::InSync { generation: last });
         }
-        let generation = last.unwrap_or(0).saturating_add(1);
+        let next = || last.unwrap_or(0).saturating_add(1).max(self.journal.next_generation());
+        let generation = aim.generation.unwrap_or_else(next);
         let before = observed.state();
-        // Before the first write: what is ours now, and what will be. What is adopted is
-        // ours when the ledger says so, not before.
-        let adopted: BTreeSet<_> = conflicts.iter().map(|conflict| conflict.key).collect();
-        let intended = &(&recorded(&before) | &recorded(desired)) - &adopted;
-        self.journal.remember(&intended).map_err(TransactionError::Journal)?;
-        let record_before = record.unwrap_or_else(|| self.record(0, &before));
-        match self.carry_out(desired, observed, &plan, &self.record(generation, desired)) {
+        let intent = Intent {
+            purpose: aim.purpose,
+            author: self.identity.author.clone(),
+            began_at: observed.generation,
+            record_before,
+            after: desired.clone(),
+            record: self.record(generation, desired),
+            aborting: false,
+            summary: plan.summary(),
+            before,
+        };
+        // What is adopted is ours when the ledger says so, not before.
+        let intended = &intent.services() - &intent.adopted();
+        self.journal.begin(&intent, &intended).map_err(TransactionError::Journal)?;
+        self.finish(intent, observed, &plan)?;
+        let generation = (!desired.is_empty()).then_some(generation);
+        Ok(Outcome::Applied(Box::new(Applied { plan, generation })))
+    }
+
+    /// Carries out an intent that is written down, and makes it durable; or goes back.
+    fn finish(
+        &mut self,
+        intent: Intent,
+        observed: Observation,
+        plan: &Plan,
+    ) -> Result<(), TransactionError> {
+        let carried_out = self
+            .carry_out(&intent.after, observed, plan, &intent.record)
+            .and_then(|()| self.journal.commit(&intent).map_err(Cause::Durability));
+        match carried_out {
             Ok(()) => {
-                self.remember_at_last(&recorded(desired));
-                let generation = (!desired.is_empty()).then_some(generation);
-                Ok(Outcome::Applied(Box::new(Applied { plan, before, generation })))
+                self.end(&intent, Ending::Applied, &recorded(&intent.after));
+                Ok(())
             }
-            Err(cause) => Err(self.restore(&before, &record_before, cause)),
+            Err(cause) => Err(self.abort(intent, cause)),
+        }
+    }
+
+    /// Goes back, and says how that went.
+    fn abort(&mut self, mut intent: Intent, cause: Cause) -> TransactionError {
+        intent.aborting = true;
+        if let Err(error) = self.journal.abort(&intent) {
+            tracing::warn!("the journal does not say that the transaction is undone: {error}");
+        }
+        match self.go_back(&intent) {
+            Ok(()) => {
+                self.end(&intent, Ending::Restored, &recorded(&intent.before));
+                TransactionError::Restored { cause }
+            }
+            Err((failure, remaining)) => {
+                self.end(&intent, Ending::Incomplete, &self.staged.clone());
+                let incomplete = Incomplete { cause, failure, remaining };
+                TransactionError::Incomplete(Box::new(incomplete))
+            }
+        }
+    }
+
+    /// The kernel is as it shall be, whatever the disk says: a journal that could not be
+    /// ended names a transaction for which nothing is left to do.
+    fn end(&self, intent: &Intent, ending: Ending, services: &BTreeSet<ServiceKey>) {
+        if let Err(error) = self.journal.end(intent, ending, services) {
+            tracing::warn!("the journal does not say that the transaction ended: {error}");
         }
     }
 
@@ -166,7 +246,7 @@ impl<'a> Transaction<'a> {
     }
 
     fn record(&self, generation: u64, state: &DirectorState) -> Record {
-        let Identity { transaction, boot } = self.identity.clone();
+        let Identity { transaction, boot, .. } = self.identity.clone();
         Record { generation, transaction, boot, state: Fingerprint::of_state(state) }
     }
 
@@ -181,7 +261,9 @@ impl<'a> Transaction<'a> {
     ) -> Result<(), Cause> {
         let mut plan = plan.clone();
         for _ in 0..REPLANS {
+            self.check_interruption()?;
             self.change_services(Step::Stage, &plan.stage)?;
+            self.check_interruption()?;
             if self.switch(&mut plan, &observed, record)? {
                 self.retire(&plan)?;
                 return self.verify(target);
@@ -190,6 +272,14 @@ impl<'a> Transaction<'a> {
             plan = Plan::between(&observed, target);
         }
         Err(Cause::Contended)
+    }
+
+    /// Up to the switch somebody can ask to stop; then the rest is the shorter way.
+    fn check_interruption(&self) -> Result<(), Cause> {
+        match self.progress.interruption() {
+            Some(signal) if !self.switched && !self.returning => Err(Cause::Interrupted(signal)),
+            _ => Ok(()),
+        }
     }
 
     fn change_services(
@@ -293,22 +383,23 @@ impl<'a> Transaction<'a> {
         Ok((observed, plan))
     }
 
-    /// Leads back to `before`, and says how that went.
-    fn restore(
-        &mut self,
-        before: &DirectorState,
-        record: &Record,
-        cause: Cause,
-    ) -> TransactionError {
+    /// Leads back to what there was before an intent; on failure, why, and what still
+    /// differs.
+    fn go_back(&mut self, intent: &Intent) -> Result<(), (Cause, Vec<ChangeLine>)> {
+        let before = &intent.before;
+        self.returning = true;
+        // A table without a record is one that somebody made, or has drifted.
+        let record = intent.record_before.clone().unwrap_or_else(|| self.record(0, before));
         let mut failure = None;
         for _ in 0..RESTORES {
             self.progress.step(Step::Restore);
             let result = self.way_back(before).and_then(|(observed, plan)| {
-                if plan.is_empty() {
+                let said = observed.ruleset.ledger.record == intent.record_before;
+                if plan.is_empty() && (said || !self.switched) {
                     return Ok(());
                 }
                 if self.switched {
-                    return self.carry_out(before, observed, &plan, record);
+                    return self.carry_out(before, observed, &plan, &record);
                 }
                 self.change_services(Step::Stage, &plan.stage)?;
                 self.change_services(Step::Retire, &plan.retire)?;
@@ -316,18 +407,11 @@ impl<'a> Transaction<'a> {
                 if left.is_empty() { Ok(()) } else { Err(Cause::Differs(left.lines())) }
             });
             match result {
-                Ok(()) => {
-                    self.remember_at_last(&recorded(before));
-                    return TransactionError::Restored { cause };
-                }
+                Ok(()) => return Ok(()),
                 Err(error) => failure = Some(error),
             }
         }
         let remaining = self.way_back(before).map(|(_, plan)| plan.lines());
-        TransactionError::Incomplete(Box::new(Incomplete {
-            cause,
-            failure: failure.unwrap_or(Cause::Contended),
-            remaining: remaining.unwrap_or_default(),
-        }))
+        Err((failure.unwrap_or(Cause::Contended), remaining.unwrap_or_default()))
     }
 }

@@ -21,6 +21,12 @@ pub enum Step {
 pub trait Progress {
     /// A step begins.
     fn step(&mut self, step: Step);
+
+    /// The signal by which somebody asked to stop. It is asked before anything is done
+    /// and before the switch, where there is a way back that changes no mark.
+    fn interruption(&self) -> Option<&'static str> {
+        None
+    }
 }
 
 /// Nobody wants to know.

@@ -1,0 +1,16 @@
+//! What the process was started with beside its arguments. Only `main` reads it.
+
+use std::ffi::OsString;
+
+/// The environment, as far as it matters.
+#[derive(Debug, Clone, Default)]
+pub struct Environment {
+    /// `NO_COLOR` is set, and not to nothing.
+    pub no_color: bool,
+    /// Who called: `SUDO_USER`, where somebody became root by sudo(8).
+    pub sudo_user: Option<String>,
+    /// Where a service manager wants to be told how things are (sd_notify(3)).
+    pub notify_socket: Option<OsString>,
+    /// How often it wants to hear, in microseconds.
+    pub watchdog_usec: Option<String>,
+}

@@ -1,0 +1,169 @@
+//! `history`: the generations, what was in them, and how two differ.
+
+use serde_json::{Value, json};
+
+use super::args::HistoryCommand;
+use super::output::{FORMAT, Output, Tone};
+use super::{Context, compile, plan, record_error};
+use crate::error::{Error, Exit};
+use crate::plan::Plan;
+use crate::state::Observation;
+use crate::transaction::{Event, Header, Unreadable};
+
+pub(super) fn run(context: &mut Context, what: Option<&HistoryCommand>) -> Result<Exit, Error> {
+    match what {
+        None => list(context),
+        Some(HistoryCommand::Show { generation }) => show(context, *generation),
+        Some(HistoryCommand::Diff { from, to }) => diff(context, *from, *to),
+    }
+}
+
+/// One line of the list: a generation that can be read, or why it cannot.
+type Entry = (u64, Result<Header, Unreadable>, Vec<Event>);
+
+fn list(context: &mut Context) -> Result<Exit, Error> {
+    let history = context.history();
+    let failed = record_error("read the history");
+    let head = history.head().map_err(&failed)?;
+    let mut events = history.events();
+    let entries: Vec<Entry> = history
+        .numbers()
+        .map_err(&failed)?
+        .into_iter()
+        .rev()
+        .map(|number| (number, history.header(number), events.remove(&number).unwrap_or_default()))
+        .collect();
+    if context.output.is_json() {
+        let generations: Vec<_> = entries.iter().map(|entry| document(entry, head)).collect();
+        context
+            .output
+            .json(&json!({ "format": FORMAT, "head": head, "generations": generations }))?;
+    } else {
+        let text = text(&entries, head, &context.output);
+        context.output.text(&text)?;
+    }
+    Ok(Exit::Done)
+}
+
+fn document((number, header, events): &Entry, head: Option<u64>) -> Value {
+    match header {
+        Ok(header) => {
+            let mut document = json!(header);
+            document["current"] = (head == Some(*number)).into();
+            document["events"] = json!(events);
+            document["outcome"] = json!(events.last().map(|event| event.ending));
+            document["damaged"] = Value::Null;
+            document
+        }
+        Err(why) => json!({ "number": number, "damaged": why.to_string() }),
+    }
+}
+
+fn text(entries: &[Entry], head: Option<u64>, output: &Output) -> String {
+    if entries.is_empty() {
+        return "No generation yet: `fwmarkctl apply` makes the first.\n".to_owned();
+    }
+    let mut text = String::new();
+    for (number, header, events) in entries {
+        let mark = if head == Some(*number) { "*" } else { " " };
+        let line = match header {
+            Ok(header) => {
+                let crate::plan::Summary { add, change, remove } = header.summary;
+                format!(
+                    "{mark}{number:>5}  {}  {:<10} +{add} ~{change} -{remove}  {}  {}",
+                    header.time,
+                    header.author.user,
+                    header.purpose,
+                    output.paint(Tone::Faint, outcome(events)),
+                )
+            }
+            Err(why) => format!("{mark}{number:>5}  {}", output.paint(Tone::Bad, why)),
+        };
+        text += &format!("{}\n", line.trim_end());
+    }
+    let legend = match head {
+        Some(_) => "* is what counts: a boot restores it.\n",
+        None => "None of them was confirmed: a boot restores nothing.\n",
+    };
+    text + legend
+}
+
+/// How the transactions of a generation ended, in a few words.
+fn outcome(events: &[Event]) -> String {
+    let words: Vec<_> = events
+        .iter()
+        .map(|event| match event.purpose {
+            crate::transaction::Purpose::Apply
+            | crate::transaction::Purpose::Trial
+            | crate::transaction::Purpose::Rollback(_)
+            | crate::transaction::Purpose::Clear => event.ending.to_string(),
+            other => format!("{other}: {}", event.ending),
+        })
+        .collect();
+    if words.is_empty() { "how it ended is not known".to_owned() } else { words.join(", ") }
+}
+
+fn show(context: &mut Context, number: u64) -> Result<Exit, Error> {
+    let history = context.history();
+    let saved = history.read(number)?;
+    let head = history.head().map_err(record_error("read the history"))?;
+    let events = history.events().remove(&number).unwrap_or_default();
+    let plan = Plan::between(&Observation::default(), &saved.state);
+    if context.output.is_json() {
+        let compiled = crate::compile::Compiled { state: saved.state, marks: saved.marks };
+        let mut document = document(&(number, Ok(saved.header), events), head);
+        document["format"] = FORMAT.into();
+        document["holds"] = compile::document(&compiled);
+        context.output.json(&document)?;
+        return Ok(Exit::Done);
+    }
+    let Header { time, purpose, author, config, before, .. } = &saved.header;
+    let optional = |value: Option<String>| value.unwrap_or_else(|| "none".to_owned());
+    let mut text = format!(
+        "generation  {number}{}\ntime        {time}\npurpose     {purpose}\n\
+         by          {}@{} (process {})\noutcome     {}\nbefore      {}\nconfig      {}\n",
+        if head == Some(number) { "  (counts)" } else { "" },
+        author.user,
+        author.host,
+        author.process,
+        outcome(&events),
+        optional(before.map(|before| format!("generation {before}"))),
+        optional(config.as_ref().map(|digest| format!("sha256 {digest}"))),
+    );
+    for line in plan.lines() {
+        text += &format!("  {}\n", plan::contents(&line));
+    }
+    context.output.text(&text)?;
+    Ok(Exit::Done)
+}
+
+fn diff(context: &mut Context, from: u64, to: u64) -> Result<Exit, Error> {
+    let history = context.history();
+    let (from, to) = (history.read(from)?, history.read(to)?);
+    let plan = Plan::between(&Observation::of(&from.state), &to.state);
+    if context.output.is_json() {
+        let document = plan::document(&plan, Some(to.header.number));
+        context.output.json(&document)?;
+    } else if plan.is_empty() {
+        context.output.text("Both hold the same.\n")?;
+    } else {
+        let listing = plan::listing(&plan, &context.output);
+        context.output.text(&listing)?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Tells that a trial was given up.
+pub(super) fn show_return(context: &mut Context, generation: u64) -> Result<Exit, Error> {
+    let output = &mut context.output;
+    Output::after_the_fact(
+        output
+            .json(&json!({ "format": FORMAT, "confirmed": false, "generation": generation }))
+            .and_then(|()| {
+                output.text(&format!(
+                    "Generation {generation} is given up: the state from before is back.\n"
+                ))
+            }),
+    );
+    Ok(Exit::Done)
+}

@@ -1,0 +1,56 @@
+//! `rollback`: an earlier generation returns, as a new transaction.
+
+use super::apply::{say_too_late, show};
+use super::{Context, history, record_error};
+use crate::error::{Error, Exit};
+use crate::state::MarkBook;
+use crate::transaction::{Aim, Draft, Purpose, SavedGeneration};
+
+pub(super) fn run(
+    context: &mut Context,
+    wanted: Option<u64>,
+    no_wait: bool,
+) -> Result<Exit, Error> {
+    let session = context.session("rollback", no_wait)?;
+    if let (Some(trial), None) = (&session.trial, wanted) {
+        let generation = trial.generation;
+        session.return_to_before(trial)?;
+        drop(session);
+        return history::show_return(context, generation);
+    }
+    session.refuse_trial()?;
+    let history = &session.history;
+    let head = history.head().map_err(record_error("read the history"))?;
+    let saved = match (wanted, head) {
+        (Some(number), _) => history.read(number)?,
+        (None, Some(head)) => {
+            history.before(head).map_err(record_error("read the history"))?.ok_or_else(nothing)?
+        }
+        (None, None) => return Err(nothing()),
+    };
+    let SavedGeneration { header, marks, state } = saved;
+    let marks = joined(context.marks(), marks);
+    let draft = Draft { state: &state, marks: &marks, config: header.config };
+    let journal = session.journal().with_draft(draft);
+    let aim = Aim::new(&state, Purpose::Rollback(header.number));
+    let outcome = session.transact(aim, &journal)?;
+    say_too_late(&session);
+    drop(session);
+    show(&mut context.output, &outcome)?;
+    Ok(Exit::Done)
+}
+
+fn nothing() -> Error {
+    Error::Usage {
+        message: "there is no earlier generation with another state".to_owned(),
+        hint: Some("fwmarkctl history".to_owned()),
+    }
+}
+
+/// The marks of now, with those of the generation that returns: what came since keeps its
+/// marks for when it comes back.
+fn joined(now: MarkBook, returning: MarkBook) -> MarkBook {
+    let mut marks = now.0;
+    marks.extend(returning.0);
+    MarkBook(marks)
+}

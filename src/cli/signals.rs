@@ -1,0 +1,60 @@
+//! Signals that ask to stop. From here on they end nothing by themselves: whoever is in
+//! the middle of something looks whether one came, where stopping leaves nothing half
+//! done.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::{flag, low_level::pipe};
+
+/// The signals that came, and something to wait for them with.
+#[derive(Debug)]
+pub(super) struct Signals {
+    came: [(&'static str, Arc<AtomicBool>); 3],
+    /// Can be read when one came.
+    wakes: UnixStream,
+}
+
+impl Signals {
+    /// Takes the signals over, for the rest of this process's life.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub(super) fn catch() -> io::Result<Self> {
+        let (wakes, end) = UnixStream::pair()?;
+        wakes.set_nonblocking(true)?;
+        let caught = [("SIGINT", SIGINT), ("SIGTERM", SIGTERM), ("SIGHUP", SIGHUP)];
+        let mut came = Vec::with_capacity(caught.len());
+        for (name, number) in caught {
+            let set = Arc::new(AtomicBool::new(false));
+            // First the flag: whoever is woken finds it set.
+            flag::register(number, Arc::clone(&set))?;
+            pipe::register(number, end.try_clone()?)?;
+            came.push((name, set));
+        }
+        let came = came.try_into().map_err(|_| io::Error::other("three signals"))?;
+        Ok(Self { came, wakes })
+    }
+
+    /// The first that came, by its name.
+    pub(super) fn which(&self) -> Option<&'static str> {
+        self.came.iter().find(|(_, set)| set.load(Ordering::SeqCst)).map(|(name, _)| *name)
+    }
+
+    /// Takes one signal that came: it did not come any more.
+    pub(super) fn take(&self, name: &str) -> bool {
+        let drained = io::Read::read(&mut &self.wakes, &mut [0; 64]);
+        tracing::trace!(?drained, "signals");
+        self.came.iter().any(|(known, set)| *known == name && set.swap(false, Ordering::SeqCst))
+    }
+}
+
+impl AsFd for Signals {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.wakes.as_fd()
+    }
+}

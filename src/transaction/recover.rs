@@ -1,0 +1,84 @@
+//! Recovery: an interrupted transaction is finished, or undone.
+//!
+//! Which of the two, the kernel says: the batch that switched the marks also wrote the
+//! transaction's number into the ledger. Both ways are plans from what is there now, run
+//! by the same executor, so a recovery that is itself interrupted is just begun again.
+
+use super::intent::{Ending, Intent, Purpose};
+use super::{Cause, Incomplete, Transaction, TransactionError, observe, recorded};
+use crate::plan::Plan;
+use crate::state::{Frame, Observation};
+
+/// What became of an interrupted transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Recovered {
+    /// Its marks had been switched: it was finished.
+    Finished,
+    /// They had not, or it was on its way back: it was undone.
+    Undone,
+}
+
+impl Transaction<'_> {
+    /// Finishes or undoes the transaction of `intent`, whose process died.
+    ///
+    /// # Errors
+    /// [`TransactionError::Unread`] when nothing was tried, else
+    /// [`TransactionError::Incomplete`].
+    pub fn recover(mut self, mut intent: Intent) -> Result<Recovered, TransactionError> {
+        // Services that were adopted are ours when the ledger says so, not before.
+        self.staged.extend(&intent.services() - &intent.adopted());
+        // Nobody who asks to stop wants to leave this half done.
+        self.returning = true;
+        let observed = observe(self.director, &intent.after, &self.staged)
+            .map_err(TransactionError::Unread)?;
+        let forward = goes_forward(&intent, &observed);
+        // The ruleset is left alone on the way back when it is the one of before.
+        self.switched = observed.ruleset.ledger.record != intent.record_before;
+        let failed = if forward {
+            let plan = Plan::between(&observed, &intent.after);
+            let finished = self
+                .carry_out(&intent.after, observed, &plan, &intent.record)
+                .and_then(|()| self.journal.commit(&intent).map_err(Cause::Durability));
+            match finished {
+                Ok(()) => {
+                    self.end(&intent, Ending::Finished, &recorded(&intent.after));
+                    return Ok(Recovered::Finished);
+                }
+                Err(cause) => Some(cause),
+            }
+        } else {
+            None
+        };
+        intent.aborting = true;
+        if let Err(error) = self.journal.abort(&intent) {
+            tracing::warn!("the journal does not say that the transaction is undone: {error}");
+        }
+        match self.go_back(&intent) {
+            Ok(()) => {
+                self.end(&intent, Ending::Undone, &recorded(&intent.before));
+                Ok(Recovered::Undone)
+            }
+            Err((failure, remaining)) => {
+                self.end(&intent, Ending::Incomplete, &self.staged.clone());
+                let cause = failed.unwrap_or(Cause::Died);
+                let incomplete = Incomplete { cause, failure, remaining };
+                Err(TransactionError::Incomplete(Box::new(incomplete)))
+            }
+        }
+    }
+}
+
+/// Whether the marks of `intent` are in the kernel, so that the rest is the shorter way.
+/// A trial that nobody watches over any more goes back.
+fn goes_forward(intent: &Intent, observed: &Observation) -> bool {
+    let ruleset = &observed.ruleset;
+    let switched = if intent.after.is_empty() {
+        // With the table goes the ledger.
+        ruleset.frame == Frame::Absent && intent.record_before.is_some()
+    } else {
+        let record = ruleset.ledger.record.as_ref();
+        record.is_some_and(|record| record.transaction == intent.record.transaction)
+    };
+    switched && !intent.aborting && intent.purpose != Purpose::Trial
+}
