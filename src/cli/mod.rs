@@ -11,6 +11,8 @@ mod failure;
 mod output;
 mod plan;
 mod progress;
+#[cfg_attr(not(test), expect(dead_code, reason = "the command that stays is yet to come"))]
+mod service_manager;
 mod status;
 
 use std::io::IsTerminal;
