@@ -134,7 +134,8 @@ impl std::fmt::Display for Refusal {
 pub struct Message<'a> {
     /// The message type.
     pub kind: u16,
-    /// The sequence number of the request that it answers; 0 for an event.
+    /// The sequence number of the request that it answers. An event has that of the
+    /// request which caused it, in somebody else's count.
     pub sequence: u32,
     /// What follows the netlink header.
     pub payload: &'a [u8],
@@ -327,6 +328,27 @@ impl Socket {
                 }
             }
         }
+    }
+
+    /// Receives one datagram of the groups that the socket hears, without waiting, and
+    /// gives its events to `each`; `false` when none waits. It is for a socket that asks
+    /// nothing: an event's sequence number is not ours, and is not compared.
+    ///
+    /// # Errors
+    /// [`NetlinkError::Overrun`] when events were lost, [`NetlinkError::Truncated`] or
+    /// [`NetlinkError::Malformed`] when a datagram cannot be read: the next call goes on
+    /// behind it. [`NetlinkError::Receive`].
+    pub fn event(&mut self, mut each: impl FnMut(Message<'_>)) -> Result<bool, NetlinkError> {
+        let Some(length) = self.receive(RecvFlags::DONTWAIT)? else { return Ok(false) };
+        for message in walk(&self.buffer, length) {
+            match classify(message?)? {
+                Reply::Data(message, _) => each(message),
+                Reply::Refused(_) | Reply::Done(_) => {
+                    return Err(NetlinkError::Malformed("an answer among events".to_owned()));
+                }
+            }
+        }
+        Ok(true)
     }
 
     /// Receives one datagram from the kernel; `None` where there is none.

@@ -3,6 +3,7 @@
 //! that skips itself proves nothing.
 
 mod drift;
+mod events;
 mod exactness;
 mod refusals;
 mod round_trip;

@@ -2,12 +2,13 @@
 //!
 //! `frame` says what the table is and `encode` makes one batch of a switch. `read` asks
 //! for the table, `decode` makes values of the answers, `inspect` compares them with the
-//! frame. `refusal` words what the kernel did not want. `map` is what the nftnl crate
-//! lacks, and the only file with `unsafe`.
+//! frame. `refusal` words what the kernel did not want. `events` hears that somebody
+//! changes the table. `map` is what the nftnl crate lacks, and the only file with `unsafe`.
 
 mod decode;
 mod element;
 mod encode;
+mod events;
 mod expression;
 mod frame;
 mod inspect;
@@ -19,6 +20,7 @@ mod wire;
 use rustix::io::Errno;
 use rustix::thread::{MembarrierCommand, membarrier};
 
+pub use self::events::Events;
 use self::read::Reader;
 use super::{Generation, MarkRuleset, Netfilter, NetfilterError, Observed};
 use crate::netlink::{Bus, NetlinkError, Socket};
