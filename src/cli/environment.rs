@@ -9,7 +9,7 @@ pub struct Environment {
     pub no_color: bool,
     /// Who called: `SUDO_USER`, where somebody became root by sudo(8).
     pub sudo_user: Option<String>,
-    /// Where a service manager wants to be told how things are (sd_notify(3)).
+    /// Where a service manager wants to be told how things are (`sd_notify(3)`).
     pub notify_socket: Option<OsString>,
     /// How often it wants to hear, in microseconds.
     pub watchdog_usec: Option<String>,

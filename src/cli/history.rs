@@ -154,8 +154,7 @@ fn diff(context: &mut Context, from: u64, to: u64) -> Result<Exit, Error> {
 }
 
 /// Tells that a trial was given up.
-pub(super) fn show_return(context: &mut Context, generation: u64) -> Result<Exit, Error> {
-    let output = &mut context.output;
+pub(super) fn show_return(output: &mut Output, generation: u64) {
     Output::after_the_fact(
         output
             .json(&json!({ "format": FORMAT, "confirmed": false, "generation": generation }))
@@ -165,5 +164,4 @@ pub(super) fn show_return(context: &mut Context, generation: u64) -> Result<Exit
                 ))
             }),
     );
-    Ok(Exit::Done)
 }

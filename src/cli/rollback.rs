@@ -16,7 +16,8 @@ pub(super) fn run(
         let generation = trial.generation;
         session.return_to_before(trial)?;
         drop(session);
-        return history::show_return(context, generation);
+        history::show_return(&mut context.output, generation);
+        return Ok(Exit::Done);
     }
     session.refuse_trial()?;
     let history = &session.history;

@@ -229,7 +229,7 @@ fn digest<'t>(texts: impl Iterator<Item = &'t str>) -> String {
         digest.update((text.len() as u64).to_be_bytes());
         digest.update(text);
     }
-    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    digest.finalize().iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 fn no_groups(report: &mut Report, files: &[(u32, Role)]) {

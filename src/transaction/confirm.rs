@@ -19,7 +19,7 @@ use crate::state::{DirectorState, Record};
 const FORMAT: u32 = 1;
 
 /// How long the machine has been up, sleep included: what deadlines are measured by, for
-/// nobody can set it (`CLOCK_BOOTTIME`, clock_gettime(2)).
+/// nobody can set it (`CLOCK_BOOTTIME`, `clock_gettime(2)`).
 pub fn uptime() -> Duration {
     let time = clock_gettime(ClockId::Boottime);
     Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))

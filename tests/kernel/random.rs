@@ -10,7 +10,8 @@ use fwmarkctl::model::{Family, Mark};
 use fwmarkctl::plan::Plan;
 use fwmarkctl::state::{DirectorState, Netmask, ServiceKey, TransactionId};
 use fwmarkctl::transaction::{
-    Identity, NoJournal, Outcome, Silent, Transaction, TransactionError, observe,
+    Aim, Author, Identity, NoJournal, Outcome, Purpose, Silent, Transaction, TransactionError,
+    observe,
 };
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
@@ -33,9 +34,11 @@ fn with_kernel<T>(work: impl FnOnce(&backend::Director<'_>) -> T) -> T {
 }
 
 fn lead_to(state: &DirectorState) -> Result<Outcome, TransactionError> {
-    let identity = Identity { transaction: TransactionId(1), boot: "test".into() };
+    let identity =
+        Identity { transaction: TransactionId(1), boot: "test".into(), author: Author::default() };
     with_kernel(|kernel| {
-        Transaction::new(kernel, identity, &NoJournal, &mut Silent).run(state, false)
+        let aim = Aim::new(state, Purpose::Apply);
+        Transaction::new(kernel, identity, &NoJournal, &mut Silent).run(aim)
     })
 }
 

@@ -135,13 +135,13 @@ impl Lines {
         Ok(Self { number, path, text })
     }
 
-    fn damaged(&self, why: impl ToString) -> Unreadable {
+    fn damaged(&self, why: &dyn ToString) -> Unreadable {
         Unreadable::Damaged { number: self.number, path: self.path.clone(), why: why.to_string() }
     }
 
     fn line<'a, T: Deserialize<'a>>(&'a self, at: usize) -> Result<T, Unreadable> {
-        let line = self.text.lines().nth(at).ok_or_else(|| self.damaged("a line is missing"))?;
-        serde_json::from_str(line).map_err(|why| self.damaged(why))
+        let line = self.text.lines().nth(at).ok_or_else(|| self.damaged(&"a line is missing"))?;
+        serde_json::from_str(line).map_err(|why| self.damaged(&why))
     }
 
     /// What is known of the generation.
@@ -151,10 +151,10 @@ impl Lines {
     pub(super) fn header(&self) -> Result<Header, Unreadable> {
         let FirstLine { format, header } = self.line(0)?;
         if format != FORMAT {
-            return Err(self.damaged(format!("its format is {format}, not {FORMAT}")));
+            return Err(self.damaged(&format!("its format is {format}, not {FORMAT}")));
         }
         if header.number != self.number {
-            return Err(self.damaged(format!("it is generation {}", header.number)));
+            return Err(self.damaged(&format!("it is generation {}", header.number)));
         }
         Ok(header)
     }
@@ -176,7 +176,7 @@ impl Lines {
         if Fingerprint::of_state(&state).to_string() == self.header()?.state {
             Ok(state)
         } else {
-            Err(self.damaged("its state is not the one that was saved"))
+            Err(self.damaged(&"its state is not the one that was saved"))
         }
     }
 }
