@@ -106,7 +106,8 @@ fn try_out(
         return confirm::countdown(context, session, &trial);
     }
     Output::after_the_fact(context.output.text(&format!(
-        "The state from before returns at {}, in {} s, unless you run: fwmarkctl confirm\n",
+        "What leaves stays until it is confirmed, and gets no new connections.\n\
+         The state from before returns at {}, in {} s, unless you run: fwmarkctl confirm\n",
         trial.deadline_utc,
         within.as_secs(),
     )));

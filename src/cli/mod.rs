@@ -33,11 +33,11 @@ use output::{Output, note};
 use crate::backend::Director;
 use crate::backend::ipvs::KernelIpvs;
 use crate::backend::nftables::Nftables;
-use crate::compile::{Compiled, compile};
+use crate::compile::{Compiled, Past, compile};
 use crate::config::{Config, Input, Look, MAX_FILE, Options, Sources, load};
 use crate::error::{Error, Exit};
 use crate::model::{KNOWN_SCHEDULERS, KernelName};
-use crate::state::{DirectorState, MarkBook, Observation};
+use crate::state::{DirectorState, MarkBook, Marking, Observation};
 use crate::transaction::{Found, TransactionError, Trial, observe};
 
 /// Runs what the command line asks for; the answer is the exit code.
@@ -159,8 +159,17 @@ impl Context {
 
     fn load_and_compile(&mut self) -> Result<(Config, Compiled), Error> {
         let config = self.load()?;
-        let compiled = compile(&config.groups, config.director.marks, &self.marks())?;
+        let marks = self.marks();
+        let past = Past { marks: &marks, marking: &|| self.last_marking() };
+        let compiled = compile(&config.groups, config.director.marks, past)?;
         Ok((config, compiled))
+    }
+
+    /// What the generation that counts marks; nothing where that is not known.
+    fn last_marking(&self) -> Marking {
+        let history = self.history();
+        let head = history.head().ok().flatten().and_then(|head| history.read(head).ok());
+        head.map(|saved| saved.state.marking).unwrap_or_default()
     }
 
     /// The marks that groups had. Without a history, or without the right to read it,
@@ -191,7 +200,7 @@ impl Context {
         let interrupted = match found {
             Found::Interrupted(intent) => Some(Interrupted {
                 purpose: intent.purpose.to_string(),
-                generation: intent.record.generation,
+                generation: intent.generation(),
                 user: intent.author.user,
                 process: intent.author.process,
             }),

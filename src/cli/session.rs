@@ -205,7 +205,7 @@ impl Session {
         if now < intent.began_at {
             return self.drop_intent(&Useless::OtherNamespace);
         }
-        let (purpose, generation) = (intent.purpose, intent.record.generation);
+        let (purpose, generation) = (intent.purpose, intent.generation());
         let journal = self.journal();
         let recovered =
             self.with_transaction(&journal, |transaction| transaction.recover(*intent))?;
@@ -267,7 +267,7 @@ impl Session {
         let generation = trial.record_before.as_ref().map_or(0, |record| record.generation);
         let aim = Aim {
             state: &trial.before,
-            purpose: Purpose::Expire,
+            purpose: Purpose::Expire(trial.generation),
             adopt: false,
             generation: Some(generation),
         };

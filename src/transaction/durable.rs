@@ -126,7 +126,7 @@ impl Journal for DurableJournal<'_> {
                 self.history.set_head(intent.record.generation)
             }
             // A trial counts when it is confirmed; the others lead to what counts.
-            Purpose::Trial | Purpose::Confirm | Purpose::Expire | Purpose::Restore => Ok(()),
+            Purpose::Trial | Purpose::Confirm | Purpose::Expire(_) | Purpose::Restore => Ok(()),
         }
     }
 
@@ -138,7 +138,7 @@ impl Journal for DurableJournal<'_> {
     ) -> io::Result<()> {
         self.run.remember(services)?;
         // That the history has no room for a line does not make the end another one.
-        let generation = intent.record.generation;
+        let generation = intent.generation();
         let recorded = self.history.record(generation, intent.purpose, ending, &intent.author);
         if let Err(error) = recorded.and_then(|()| self.history.prune()) {
             tracing::warn!("the history does not say how generation {generation} ended: {error}");

@@ -336,7 +336,7 @@ mod tests {
         let record = Record {
             generation: 7,
             transaction: TransactionId(7),
-            boot: "this boot".to_owned(),
+            boot: "this-boot".to_owned(),
             state: Fingerprint::of_state(&after),
         };
         Intent {

@@ -10,7 +10,9 @@ mod clear;
 mod drift;
 mod foreign;
 mod forwarding;
+mod history;
 mod idempotent;
+mod interrupted;
 mod killed;
 mod lab;
 mod lab_works;
@@ -23,3 +25,4 @@ mod scene;
 #[path = "../states/mod.rs"]
 #[allow(unreachable_pub, reason = "shared with other test programs")]
 mod states;
+mod trial;

@@ -71,6 +71,9 @@ pub(crate) trait Fwmarkctl {
         }
     }
 
+    /// The generation that the kernel's ledger names.
+    fn generation(&self) -> Option<u64>;
+
     /// The generation of nf_tables: every commit of anybody moves it.
     fn nft_generation(&self) -> u32;
 
@@ -88,6 +91,11 @@ pub(crate) trait Fwmarkctl {
 impl Fwmarkctl for Director {
     fn with(&self, args: &[&str], config: &str) -> Program<'_> {
         self.fwmarkctl(&["-c", "-"]).args(args).stdin(config)
+    }
+
+    fn generation(&self) -> Option<u64> {
+        let ruleset = self.run(|| Nftables::new().observe().unwrap().value);
+        ruleset.ledger.record.map(|record| record.generation)
     }
 
     fn nft_generation(&self) -> u32 {
@@ -114,6 +122,16 @@ impl Fwmarkctl for Director {
             }
             assert!(Instant::now() < deadline, "{counted} packets, but shown are\n{shown}");
         }
+    }
+}
+
+/// Returns when it has become so.
+pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !is_so() {
+        assert!(Instant::now() < deadline, "it never happens: {what}");
+        // The emulated machine has one processor, which others need for it to happen.
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
 

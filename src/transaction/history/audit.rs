@@ -38,6 +38,26 @@ pub struct Event {
     after: String,
 }
 
+impl Event {
+    /// What became of the generation, in a word: `tried`, `confirmed`, `returned` (it was
+    /// not confirmed), `restored`; else how the transaction ended.
+    pub fn outcome(&self) -> &'static str {
+        match (self.purpose, self.ending) {
+            (_, Ending::Restored) => "failed",
+            (_, Ending::Incomplete) => "incomplete",
+            (_, Ending::Undone) => "undone",
+            (Purpose::Trial, _) => "tried",
+            (Purpose::Confirm, _) => "confirmed",
+            (Purpose::Expire(_), _) => "returned",
+            (Purpose::Restore, _) => "restored",
+            (Purpose::Apply | Purpose::Rollback(_) | Purpose::Clear, Ending::Finished) => {
+                "finished"
+            }
+            (Purpose::Apply | Purpose::Rollback(_) | Purpose::Clear, Ending::Applied) => "applied",
+        }
+    }
+}
+
 /// The audit's files.
 #[derive(Debug, Clone)]
 pub(super) struct Audit {
