@@ -75,8 +75,10 @@ without:
 	done
 
 bench: setup
-	@binary=$$(cargo bench --locked --no-run --bench apply 2>&1 | tee /dev/stderr | sed -n 's/.*Executable.*(\(.*\))/\1/p'); \
-	tests/kernel/run "$$binary" | tee target/bench.md
+	@for bench in apply journal; do \
+		binary=$$(cargo bench --locked --no-run --bench $$bench 2>&1 | tee /dev/stderr | sed -n 's/.*Executable.*(\(.*\))/\1/p'); \
+		tests/kernel/run "$$binary" | tee target/bench-$$bench.md; \
+	done
 
 # Writes what the golden tests compare with; read the difference before you commit it.
 golden:

@@ -21,7 +21,7 @@ use self::generation::Lines;
 use self::head::HeadFile;
 use super::files::{make_folder, remove_file};
 use super::intent::{Author, Ending, Purpose};
-use crate::state::{DirectorState, MarkBook};
+use crate::state::{Fingerprint, MarkBook};
 
 /// How many generations are kept.
 pub const KEPT: usize = 50;
@@ -136,11 +136,20 @@ impl History {
         Ok(None)
     }
 
-    /// Saves a generation, and makes room for the head; on disk when this returns.
+    /// The state of the generation that counts as it was written, where it is `state`.
+    pub(super) fn raw_state(&self, state: Fingerprint) -> Option<Vec<u8>> {
+        let head = self.head().ok()??;
+        let lines = Lines::read(&self.generations, head).ok()?;
+        let is_it = lines.header().is_ok_and(|header| header.state == state.to_string());
+        is_it.then(|| lines.raw_state().map(|text| text.as_bytes().to_vec()))?
+    }
+
+    /// Saves a generation, whose state is JSON, and makes room for the head; on disk when
+    /// this returns.
     ///
     /// # Errors
     /// What the file system says.
-    pub fn save(&self, header: &Header, marks: &MarkBook, state: &DirectorState) -> io::Result<()> {
+    pub fn save(&self, header: &Header, marks: &MarkBook, state: &[u8]) -> io::Result<()> {
         make_folder(&self.generations)?;
         self.head.prepare()?;
         generation::write(&self.generations, header, marks, state)

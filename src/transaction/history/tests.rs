@@ -2,7 +2,7 @@ use std::fs;
 
 use super::*;
 use crate::plan::Summary;
-use crate::state::Fingerprint;
+use crate::state::{DirectorState, Fingerprint};
 use crate::transaction::{Author, Purpose};
 
 fn author() -> Author {
@@ -29,6 +29,7 @@ fn save(history: &History, number: u64) {
         summary: Summary::default(),
         state: Fingerprint::of_state(&state).to_string(),
     };
+    let state = serde_json::to_vec(&state).expect("JSON");
     history.save(&header, &MarkBook::default(), &state).expect("writable");
 }
 
