@@ -10,6 +10,7 @@ mod clear;
 mod drift;
 mod foreign;
 mod forwarding;
+mod hitless;
 mod idempotent;
 mod killed;
 mod lab;
