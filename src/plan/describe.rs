@@ -129,24 +129,6 @@ impl Plan {
             .collect()
     }
 
-    /// What an administrator should know before the plan is carried out.
-    pub fn notes(&self) -> Vec<String> {
-        let exchanged = self.stage.iter().filter_map(|change| match change {
-            ServiceChange::EditService { key, before, after }
-                if before.scheduler != after.scheduler =>
-            {
-                Some(key)
-            }
-            _ => None,
-        });
-        // ip_vs_unbind_scheduler, then an RCU period, then ip_vs_bind_scheduler
-        // (net/netfilter/ipvs/ip_vs_sched.c); 36 ms were measured.
-        let note = |key| {
-            format!("{key}: new connections are refused for some 40 ms while the scheduler changes")
-        };
-        exchanged.map(note).collect()
-    }
-
     fn service_line(&self, phase: Phase, change: &ServiceChange) -> ChangeLine {
         let service = change.service();
         let (before, after) = match change {

@@ -8,6 +8,7 @@
 mod change;
 mod conflict;
 mod describe;
+mod notes;
 
 use std::collections::BTreeMap;
 

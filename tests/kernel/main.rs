@@ -11,6 +11,7 @@ mod drift;
 mod foreign;
 mod forwarding;
 mod history;
+mod hitless;
 mod idempotent;
 mod interrupted;
 mod killed;
