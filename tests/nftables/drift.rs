@@ -96,13 +96,10 @@ fn a_comment_on_our_rule_and_a_moved_counter_are_no_difference() {
 }
 
 #[test]
-fn a_ledger_that_is_no_record_is_seen() {
+fn a_ledger_without_a_record_is_seen_and_written_again() {
     in_namespace(|| {
-        let found = after(&format!("flush chain {TABLE} ledger"));
-        assert_eq!((found.frame, found.ledger.record), (Frame::Intact, None));
-        assert_eq!(found.ledger.services, sample().1);
-
         for (command, sentence) in [
+            ("flush chain inet fwmarkctl ledger", "the chain ledger has no commit record"),
             (
                 "add rule inet fwmarkctl ledger counter",
                 "the chain ledger has 2 rules instead of one",
@@ -116,6 +113,15 @@ fn a_ledger_that_is_no_record_is_seen() {
             let found = after(command);
             assert_eq!(found.frame, Frame::RulesDiffer(vec![sentence.to_owned()]));
             assert_eq!(found.ledger.record, None);
+            assert_eq!((found.entries, found.ledger.services), sample());
+            let change = MarkSwitch {
+                frame: FrameChange::RewriteRules,
+                record: Some(record(3)),
+                ..MarkSwitch::default()
+            };
+            switch(&change).expect("rewritten");
+            let found = observe().value;
+            assert_eq!((found.frame, found.ledger.record), (Frame::Intact, Some(record(3))));
         }
     });
 }

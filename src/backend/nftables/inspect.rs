@@ -74,7 +74,10 @@ impl Found {
         let mut damages = self.damages();
         let mut differences = rules_of_prerouting(&self.rules);
         let (record, about_record) = record(&self.rules);
-        differences.extend(about_record);
+        // Without its chain, that one is missing is said already.
+        if self.chains.iter().any(|chain| chain.name == text(LEDGER)) {
+            differences.extend(about_record);
+        }
         let frame = if !damages.is_empty() {
             damages.extend(differences);
             Frame::Damaged(damages)
@@ -226,9 +229,13 @@ fn rules_of_prerouting(rules: &[RuleFound]) -> Vec<String> {
 fn record(rules: &[RuleFound]) -> (Option<Record>, Option<String>) {
     let chain = text(LEDGER);
     let found: Vec<_> = rules.iter().filter(|rule| rule.chain == chain).collect();
-    let [rule] = found.as_slice() else {
-        let many = format!("the chain {chain} has {} rules instead of one", found.len());
-        return (None, (!found.is_empty()).then_some(many));
+    let rule = match found.as_slice() {
+        [rule] => rule,
+        [] => return (None, Some(format!("the chain {chain} has no commit record"))),
+        many => {
+            let many = format!("the chain {chain} has {} rules instead of one", many.len());
+            return (None, Some(many));
+        }
     };
     match rule.comment.as_deref().and_then(Record::from_comment) {
         None => (None, Some(format!("the rule of the chain {chain} is no commit record"))),
