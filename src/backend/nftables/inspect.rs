@@ -27,6 +27,7 @@ pub(super) struct Found {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Entries {
     marking: Marking,
+    shadow: Marking,
     services: BTreeMap<ServiceKey, LedgerEntry>,
     /// What cannot be read or does not belong where it is.
     odd: Vec<String>,
@@ -47,6 +48,10 @@ impl Entries {
                 return Ok(());
             }
             let (key, entry) = element.to_mark(set)?;
+            if matches!(set, Set::Shadow(_)) {
+                self.repeated |= self.shadow.insert(key, entry).is_some();
+                return Ok(());
+            }
             self.repeated |= self.marking.insert(key, entry).is_some();
             let home = Set::of(&key);
             let misplaced = || format!("{key}, which belongs into {}", text(home.name()));
@@ -63,6 +68,7 @@ impl Entries {
         for (key, entry) in other.marking {
             self.marking.entry(key).or_insert(entry);
         }
+        self.shadow.extend(other.shadow);
         self.services.extend(other.services);
         self.odd.extend(other.odd);
     }
@@ -86,8 +92,8 @@ impl Found {
         } else {
             Frame::Intact
         };
-        let Entries { marking, services, .. } = self.entries;
-        MarkRuleset { frame, entries: marking, ledger: Ledger { record, services } }
+        let Entries { marking, shadow, services, .. } = self.entries;
+        MarkRuleset { frame, entries: marking, shadow, ledger: Ledger { record, services } }
     }
 
     /// What cannot be changed in place.
@@ -172,7 +178,7 @@ fn set_differences(set: Set, found: &SetFound) -> Vec<String> {
         ));
     }
     let parts: Vec<u32> = set.part_lengths().into_iter().map(u32::from).collect();
-    let parts_differ = matches!(set, Set::Range(_)) && found.parts != parts;
+    let parts_differ = set.is_interval() && found.parts != parts;
     if found.key != (set.key_type(), set.key_length()) || parts_differ {
         differences.push(format!("the keys of {name} have another type"));
     }
