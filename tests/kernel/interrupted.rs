@@ -67,7 +67,7 @@ fn a_signal_stops_an_apply_before_the_switch_and_lets_it_finish_behind() {
             assert!(ended.stderr.contains("the state from before stands"), "{}", ended.stderr);
             assert_eq!(director.dump(), before);
         }
-        assert_eq!(intents(&director), [PathBuf::new(); 0]);
+        assert_eq!(intents(&director), Vec::<PathBuf>::new());
     }
 }
 
@@ -130,7 +130,7 @@ fn an_intent_of_another_boot_is_dropped() {
     director.ipvsadm("-C");
     let restored = director.fwmarkctl(&["apply", "--boot"]).ok();
     assert!(restored.contains("generation 1"), "{restored}");
-    assert_eq!(intents(&director), [PathBuf::new(); 0]);
+    assert_eq!(intents(&director), Vec::<PathBuf>::new());
     director.in_sync(WEB_AND_MAIL).unwrap();
 }
 
@@ -139,7 +139,7 @@ fn an_interrupted_transaction_can_be_abandoned() {
     let director = killed();
     let before = director.dump();
     director.fwmarkctl(&["recover", "--abandon"]).ok();
-    assert_eq!(intents(&director), [PathBuf::new(); 0]);
+    assert_eq!(intents(&director), Vec::<PathBuf>::new());
     assert_eq!(director.dump(), before);
     director.apply(WEB_AND_MAIL);
     assert_eq!(director.ipvsadm_save().matches("-A ").count(), 2);

@@ -246,3 +246,36 @@ fn a_trial_that_cannot_be_armed_is_not_begun() {
     assert_eq!(director.dump(), before);
     director.apply(&tried());
 }
+
+/// Confirmation and deadline race for the lock: one wins, and the other says so.
+#[test]
+fn either_the_confirmation_wins_or_the_deadline() {
+    let director = Director::alone();
+    director.apply(WEB_AND_MAIL);
+    let mut wins = [0; 2];
+    for round in 0..8 {
+        let (_, applied) = director.json(&["apply", "--confirm-within", "1s"], &tried());
+        let generation = applied["generation"].as_u64();
+        // Just before, just at and just behind the deadline, as well as one can tell.
+        let begin = std::time::Instant::now();
+        let aimed = std::time::Duration::from_millis(550 + round * 60);
+        until("the moment", || begin.elapsed() >= aimed);
+        let confirm = director.fwmarkctl(&["confirm"]).run();
+        match confirm.code {
+            Some(0) => {
+                wins[0] += 1;
+                assert_eq!(director.generation(), generation);
+                director.in_sync(&tried()).unwrap();
+                director.apply(WEB_AND_MAIL);
+            }
+            // In this session, or by the watcher a moment before it.
+            Some(1 | 2) => {
+                wins[1] += 1;
+                director.in_sync(WEB_AND_MAIL).unwrap();
+            }
+            other => panic!("{other:?}: {confirm:?}"),
+        }
+        until("the watcher's end", || watchers(&director).is_empty());
+    }
+    println!("confirmed {}, returned {}", wins[0], wins[1]);
+}
