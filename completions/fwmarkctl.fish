@@ -192,7 +192,7 @@ json\t'One JSON document'"
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand recover" -l color -d 'When to colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
-complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand recover" -l abandon -d 'Forget the interrupted transaction, and leave the kernel as it is'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand recover" -l abandon -d 'Forget the interrupted transaction or trial, and leave the kernel as it is'
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand recover" -l no-wait -d 'Exit with 5 when another fwmarkctl is at work, instead of waiting for it'
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand recover" -s v -l verbose -d 'Say more on standard error (repeatable)'
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand recover" -s q -l quiet -d 'Print nothing but errors'

@@ -278,7 +278,10 @@ fn change_service(services: &mut ServiceTable, change: &ServiceChange) -> Option
             service.destinations = destinations;
             Some(())
         }
-        ServiceChange::RemoveService(key, _) => services.remove(key).map(drop),
+        ServiceChange::RemoveService(key, _) => {
+            services.remove(key);
+            Some(())
+        }
         ServiceChange::AddDestination(key, destination) => {
             let destinations = &mut services.get_mut(key)?.destinations;
             match destinations.binary_search_by_key(&destination.key, |held| held.key) {
@@ -296,9 +299,9 @@ fn change_service(services: &mut ServiceTable, change: &ServiceChange) -> Option
             Some(())
         }
         ServiceChange::RemoveDestination(key, destination) => {
-            let destinations = &mut services.get_mut(key)?.destinations;
-            let place = destinations.iter().position(|held| held.key == destination.key)?;
-            destinations.remove(place);
+            if let Some(service) = services.get_mut(key) {
+                service.destinations.retain(|held| held.key != destination.key);
+            }
             Some(())
         }
     }

@@ -130,7 +130,7 @@ pub trait Ipvs {
     /// [`IpvsError`].
     fn activity(&self, keys: &BTreeSet<ServiceKey>) -> Result<ActivityTable, IpvsError>;
 
-    /// Runs the changes in order as one batch.
+    /// Runs the changes in order as one batch. To remove what is gone already is no error.
     ///
     /// # Errors
     /// [`IpvsError::Refused`] names the first change that failed. IPVS has no

@@ -133,7 +133,7 @@ pub enum Command {
     },
     /// Finish or undo an interrupted transaction; every command that writes does it first
     Recover {
-        /// Forget the interrupted transaction, and leave the kernel as it is
+        /// Forget the interrupted transaction or trial, and leave the kernel as it is
         #[arg(long)]
         abandon: bool,
         /// Exit with 5 when another fwmarkctl is at work, instead of waiting for it

@@ -23,7 +23,7 @@ mod session;
 mod signals;
 mod status;
 
-use std::io::{IsTerminal, Read};
+use std::io::{self, IsTerminal, Read};
 use std::path::Path;
 
 use args::{Arguments, Backend, Command, Global};
@@ -195,8 +195,20 @@ impl Context {
 
     /// What somebody began and did not end, as far as it can be seen without the lock.
     fn unfinished(&self) -> Result<Unfinished, Error> {
-        let trial = self.trial_file()?.find().map_err(record_error("read the trial"))?;
-        let found = self.run_journal()?.find().map_err(record_error("read the journal"))?;
+        // Who may look at the kernel and not at our files is told so, and looks.
+        let hidden = |error: io::Error| match error.kind() {
+            io::ErrorKind::PermissionDenied => {
+                tracing::warn!("whether something has not ended is not known: {error}");
+                Ok(())
+            }
+            _ => Err(error),
+        };
+        let trial = self.trial_file()?.find();
+        let trial = trial.or_else(|error| hidden(error).map(|()| None));
+        let trial = trial.map_err(record_error("read the trial"))?;
+        let found = self.run_journal()?.find();
+        let found = found.or_else(|error| hidden(error).map(|()| Found::Nothing));
+        let found = found.map_err(record_error("read the journal"))?;
         let interrupted = match found {
             Found::Interrupted(intent) => Some(Interrupted {
                 purpose: intent.purpose.to_string(),

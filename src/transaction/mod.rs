@@ -198,9 +198,32 @@ impl<'a> Transaction<'a> {
         // What is adopted is ours when the ledger says so, not before.
         let intended = &intent.services() - &intent.adopted();
         self.journal.begin(&intent, &intended).map_err(TransactionError::Journal)?;
-        self.finish(intent, observed, &plan)?;
-        let generation = (!desired.is_empty()).then_some(generation);
-        Ok(Outcome::Applied(Box::new(Applied { plan, generation })))
+        match self.finish(intent, observed, &plan) {
+            Ok(()) => {
+                let generation = (!desired.is_empty()).then_some(generation);
+                Ok(Outcome::Applied(Box::new(Applied { plan, generation })))
+            }
+            Err(error) => Err(self.explain(error, &conflicts, desired)),
+        }
+    }
+
+    /// A refusal may have been somebody who made a service on one of our marks since the
+    /// kernel was read: a conflict like one that was seen before.
+    fn explain(
+        &self,
+        error: TransactionError,
+        known: &[Conflict],
+        desired: &DirectorState,
+    ) -> TransactionError {
+        let TransactionError::Restored { cause: Cause::Ipvs(IpvsError::Refused { .. }) } = &error
+        else {
+            return error;
+        };
+        let Ok(observed) = observe(self.director, desired, &self.staged) else { return error };
+        let is_known = |key| known.iter().any(|conflict| conflict.key == key);
+        let mut conflicts = Conflict::find(&observed, desired);
+        conflicts.retain(|conflict| !is_known(conflict.key));
+        if conflicts.is_empty() { error } else { TransactionError::Conflict(conflicts) }
     }
 
     /// Carries out an intent that is written down, and makes it durable; or goes back.

@@ -4,20 +4,7 @@
 use rustix::process::Signal;
 
 use crate::lab::Director;
-use crate::scene::Fwmarkctl;
-
-/// Enough groups that an apply takes a while.
-fn many() -> String {
-    let group = |n: usize| {
-        format!(
-            "[group.g{n}]\nvips = [\"10.1.{}.{}\"]\nports = [\"80/tcp\"]\n\
-             real = [\"10.2.0.1\", \"10.2.0.2\"]\n",
-            n / 250,
-            n % 250 + 1
-        )
-    };
-    (0..400).map(group).collect()
-}
+use crate::scene::{Fwmarkctl, many};
 
 /// At least so many services are there; a listing misses some while others edit theirs.
 fn services(director: &Director) -> usize {

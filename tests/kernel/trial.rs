@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::lab::{CLIENT, Director, client_v4};
-use crate::scene::{Fwmarkctl, MAIL, WEB, WEB_AND_MAIL, until, web_and_mail};
+use crate::scene::{Fwmarkctl, MAIL, WEB, WEB_AND_MAIL, reboot, until, web_and_mail};
 
 /// [`WEB_AND_MAIL`] with another server for the web, and mail on another port and mark.
 fn tried() -> String {
@@ -165,13 +165,7 @@ fn a_reboot_means_that_it_was_not_confirmed() {
     let director = Director::alone();
     director.apply(WEB_AND_MAIL);
     director.with(&["apply", "--confirm-within", "1h"], &tried()).ok();
-    director.run(|| {
-        fs::write("/run/boot_id", "00000000-0000-4000-8000-000000000001\n").unwrap();
-        let boot_id = "/proc/sys/kernel/random/boot_id";
-        rustix::mount::mount_bind("/run/boot_id", boot_id).unwrap();
-    });
-    director.nft("flush ruleset");
-    director.ipvsadm("-C");
+    reboot(&director);
     for watcher in watchers(&director) {
         kill_process(watcher, Signal::KILL).unwrap();
     }
@@ -245,4 +239,37 @@ fn a_trial_that_cannot_be_armed_is_not_begun() {
     assert_eq!(refused.status.code(), Some(1), "{refused:?}");
     assert_eq!(director.dump(), before);
     director.apply(&tried());
+}
+
+/// Confirmation and deadline race for the lock: one wins, and the other says so.
+#[test]
+fn either_the_confirmation_wins_or_the_deadline() {
+    let director = Director::alone();
+    director.apply(WEB_AND_MAIL);
+    let mut wins = [0; 2];
+    for round in 0..8 {
+        let (_, applied) = director.json(&["apply", "--confirm-within", "1s"], &tried());
+        let generation = applied["generation"].as_u64();
+        // Just before, just at and just behind the deadline, as well as one can tell.
+        let begin = std::time::Instant::now();
+        let aimed = std::time::Duration::from_millis(550 + round * 60);
+        until("the moment", || begin.elapsed() >= aimed);
+        let confirm = director.fwmarkctl(&["confirm"]).run();
+        match confirm.code {
+            Some(0) => {
+                wins[0] += 1;
+                assert_eq!(director.generation(), generation);
+                director.in_sync(&tried()).unwrap();
+                director.apply(WEB_AND_MAIL);
+            }
+            // In this session, or by the watcher a moment before it.
+            Some(1 | 2) => {
+                wins[1] += 1;
+                director.in_sync(WEB_AND_MAIL).unwrap();
+            }
+            other => panic!("{other:?}: {confirm:?}"),
+        }
+        until("the watcher's end", || watchers(&director).is_empty());
+    }
+    assert_eq!(wins[0] + wins[1], 8, "{wins:?}");
 }
