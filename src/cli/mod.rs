@@ -23,12 +23,15 @@ mod session;
 mod signals;
 mod status;
 
+use std::cell::OnceCell;
 use std::io::{IsTerminal, Read};
 use std::path::Path;
+use std::rc::Rc;
 
 use args::{Arguments, Backend, Command, Global};
 pub use environment::Environment;
 use output::{Output, note};
+use signals::Signals;
 
 use crate::backend::Director;
 use crate::backend::ipvs::KernelIpvs;
@@ -44,7 +47,8 @@ use crate::transaction::{Found, TransactionError, Trial, observe};
 pub fn run(arguments: Arguments, environment: Environment) -> Exit {
     let Arguments { global, command } = arguments;
     let output = Output::new(&global, environment.no_color);
-    let mut context = Context { global, output, environment, stdin: None };
+    let mut context =
+        Context { global, output, environment, stdin: None, signals: OnceCell::new() };
     let command = command.unwrap_or(Command::Status { groups: Vec::new(), check: false });
     let result = match command {
         Command::Check => check::run(&mut context),
@@ -107,6 +111,8 @@ struct Context {
     environment: Environment,
     /// What standard input said, which can be read once, and a configuration more often.
     stdin: Option<Vec<u8>>,
+    /// The signals, once somebody wanted them.
+    signals: OnceCell<Rc<Signals>>,
 }
 
 impl Context {

@@ -45,12 +45,13 @@ impl Signals {
         self.came.iter().find(|(_, set)| set.load(Ordering::SeqCst)).map(|(name, _)| *name)
     }
 
-    /// Takes one signal that came: it did not come any more.
-    #[expect(dead_code, reason = "for the command that stays")]
-    pub(super) fn take(&self, name: &str) -> bool {
+    /// Takes the first that came: it did not come any more. Those that end come before
+    /// the one that reloads.
+    pub(super) fn take(&self) -> Option<&'static str> {
+        // First what wakes: a signal that comes now is seen below, or wakes again.
         let drained = io::Read::read(&mut &self.wakes, &mut [0; 64]);
         tracing::trace!(?drained, "signals");
-        self.came.iter().any(|(known, set)| *known == name && set.swap(false, Ordering::SeqCst))
+        self.came.iter().find(|(_, set)| set.swap(false, Ordering::SeqCst)).map(|(name, _)| *name)
     }
 }
 
