@@ -17,11 +17,11 @@ mod plan;
 mod progress;
 mod recover;
 mod rollback;
-#[cfg_attr(not(test), expect(dead_code, reason = "the command that stays is yet to come"))]
 mod service_manager;
 mod session;
 mod signals;
 mod status;
+mod watch;
 
 use std::cell::OnceCell;
 use std::io::{IsTerminal, Read};
@@ -55,6 +55,7 @@ pub fn run(arguments: Arguments, environment: Environment) -> Exit {
         Command::Compile { format } => compile::run(&mut context, format),
         Command::Plan { detailed_exitcode } => plan::run(&mut context, detailed_exitcode),
         Command::Apply(options) => apply::run(&mut context, &options),
+        Command::Watch(options) => watch::run(&mut context, &options),
         Command::Confirm { no_wait } => confirm::run(&mut context, no_wait),
         Command::Rollback { generation, no_wait } => {
             rollback::run(&mut context, generation, no_wait)
