@@ -2,6 +2,7 @@
 //! first: an interrupted transaction is finished or undone, a trial that is over ends.
 
 use std::io::IsTerminal;
+use std::rc::Rc;
 use std::time::Duration;
 
 use super::output::note;
@@ -47,7 +48,7 @@ pub(super) struct Session {
     /// What became of a trial that was over.
     pub(super) ended: Option<TrialEnd>,
     identity: Identity,
-    signals: Signals,
+    signals: Rc<Signals>,
     shows_progress: bool,
 }
 
@@ -64,7 +65,7 @@ impl Context {
     pub(super) fn bare_session(&self, command: &str, no_wait: bool) -> Result<Session, Error> {
         let (lock, waited) = self.lock(command, no_wait)?;
         let boot = boot()?;
-        let signals = Signals::catch().map_err(record_error("catch signals"))?;
+        let signals = self.signals()?;
         let trial_file = self.trial_file()?;
         Ok(Session {
             _lock: lock,
@@ -79,6 +80,15 @@ impl Context {
             signals,
             shows_progress: std::io::stderr().is_terminal() && !self.global.quiet,
         })
+    }
+
+    /// The signals, which are taken over once, by the first who asks.
+    pub(super) fn signals(&self) -> Result<Rc<Signals>, Error> {
+        if let Some(signals) = self.signals.get() {
+            return Ok(Rc::clone(signals));
+        }
+        let signals = Rc::new(Signals::catch().map_err(record_error("catch signals"))?);
+        Ok(Rc::clone(self.signals.get_or_init(|| signals)))
     }
 
     /// The saved generations.
@@ -161,7 +171,7 @@ impl Session {
     }
 
     /// Lets others work, and keeps what is needed to wait for them.
-    pub(super) fn release_lock(self) -> (Signals, TrialFile) {
+    pub(super) fn release_lock(self) -> (Rc<Signals>, TrialFile) {
         (self.signals, self.trial_file)
     }
 
