@@ -102,8 +102,9 @@ pub trait Netfilter {
     /// [`NetfilterError`], never [`NetfilterError::Refused`].
     fn observe(&self) -> Result<Observed<MarkRuleset>, NetfilterError>;
 
-    /// Takes one atomic step from what was observed at `at`. On any error but
-    /// [`NetfilterError::Unknown`] nothing has changed.
+    /// Takes one atomic step from what was observed at `at`, after which the generation is
+    /// the [next](Generation::next). On any error but [`NetfilterError::Unknown`] nothing
+    /// has changed.
     ///
     /// # Errors
     /// [`NetfilterError`].
