@@ -10,6 +10,8 @@ use super::signals::Signals;
 use super::{Context, boot, record_error};
 use crate::backend::Director;
 use crate::backend::Netfilter;
+#[cfg(feature = "fail-points")]
+use crate::backend::fail_points::FailPoints;
 use crate::backend::ipvs::KernelIpvs;
 use crate::backend::nftables::Nftables;
 use crate::error::Error;
@@ -187,6 +189,8 @@ impl Session {
         work: impl FnOnce(Transaction<'_>) -> Result<T, E>,
     ) -> Result<T, Error> {
         let (nftables, ipvs) = (Nftables::new(), KernelIpvs::new());
+        #[cfg(feature = "fail-points")]
+        let (nftables, ipvs) = (FailPoints(nftables), FailPoints(ipvs));
         let director = Director { netfilter: &nftables, ipvs: &ipvs };
         let mut progress = Watched::new(self.shows_progress, &self.signals);
         let identity = self.identity.clone();
