@@ -210,6 +210,11 @@ impl Session {
             return self.drop_intent(&Useless::OtherNamespace);
         }
         let (purpose, generation) = (intent.purpose, intent.record.generation);
+        // A trial that was interrupted goes back, and is no trial from here on. Without its
+        // file the intent still says so; without the intent a file would say that it waits.
+        if purpose == Purpose::Trial {
+            self.trial_file.remove().map_err(record_error("end the trial"))?;
+        }
         let journal = self.journal();
         let recovered =
             self.with_transaction(&journal, |transaction| transaction.recover(*intent))?;
@@ -220,9 +225,6 @@ impl Session {
         note(&format!(
             "a transaction was interrupted ({purpose}, generation {generation}): {what}\n"
         ));
-        if recovered == Recovered::Undone && purpose == Purpose::Trial {
-            self.trial_file.remove().map_err(record_error("end the trial"))?;
-        }
         (self.recovered, self.is_later) = (Some(recovered), true);
         Ok(())
     }
@@ -249,8 +251,7 @@ impl Session {
         let Some(trial) = found else { return Ok(()) };
         let head = self.history.head().map_err(record_error("read the history"))?;
         if head == Some(trial.generation) {
-            self.trial_file.remove().map_err(record_error("end the trial"))?;
-            self.release(trial.generation)?;
+            self.confirmed(trial.generation)?;
             self.ended = Some(TrialEnd::Confirmed(trial.generation));
         } else if trial.left().is_some() {
             self.trial = Some(trial);
@@ -266,8 +267,13 @@ impl Session {
         Ok(())
     }
 
-    /// Returns to the state before a trial.
+    /// Returns to the state before a trial. Its time is over from now on: whoever comes
+    /// when this one died goes back too.
     pub(super) fn return_to_before(&self, trial: &Trial) -> Result<(), Error> {
+        if trial.left().is_some() {
+            let over = Trial { deadline: Duration::ZERO, ..trial.clone() };
+            self.trial_file.write(&over).map_err(record_error("end the trial"))?;
+        }
         let generation = trial.record_before.as_ref().map_or(0, |record| record.generation);
         let aim = Aim {
             state: &trial.before,
@@ -280,8 +286,17 @@ impl Session {
         self.trial_file.remove().map_err(record_error("end the trial"))
     }
 
-    /// The trial of a generation is confirmed: what it held back goes. It counts already.
-    pub(super) fn release(&self, generation: u64) -> Result<(), Error> {
+    /// The trial of a generation is confirmed, for the head names it: what it held back
+    /// goes, and then its file. Whoever comes when this one died finds the file, and does
+    /// the same; what fails is told once, and is left to the next apply.
+    pub(super) fn confirmed(&self, generation: u64) -> Result<(), Error> {
+        let released = self.release(generation);
+        self.trial_file.remove().map_err(record_error("end the trial"))?;
+        released
+    }
+
+    /// What the trial of a generation held back goes. It counts already.
+    fn release(&self, generation: u64) -> Result<(), Error> {
         let saved = self.history.read(generation)?;
         let aim = Aim {
             state: &saved.state,
