@@ -74,7 +74,8 @@ fn try_out(
         armed.replace(Some(trial));
         await_confirmation::start(&context.global)
     };
-    let journal = session.journal().with_draft(draft).with_arm(&arm);
+    let disarm = || session.trial_file.remove();
+    let journal = session.journal().with_draft(draft).with_arm(&arm, &disarm);
     let aim = Aim { adopt, ..Aim::new(&tried, Purpose::Trial) };
     let outcome = session.transact(aim, &journal);
     let trial = armed.take();

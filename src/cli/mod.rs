@@ -45,6 +45,8 @@ use crate::transaction::{Found, TransactionError, Trial, observe};
 
 /// Runs what the command line asks for; the answer is the exit code.
 pub fn run(arguments: Arguments, environment: Environment) -> Exit {
+    #[cfg(feature = "fail-points")]
+    let _calls = crate::fail_points::Armed::at(environment.die_at);
     let Arguments { global, command } = arguments;
     let output = Output::new(&global, environment.no_color);
     let mut context =

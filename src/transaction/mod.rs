@@ -20,7 +20,7 @@ mod shadow;
 use std::collections::BTreeSet;
 
 pub use confirm::{Trial, TrialFile, uptime};
-pub use durable::{Arm, Draft, DurableJournal};
+pub use durable::{Arm, Disarm, Draft, DurableJournal};
 pub use error::{Cause, Incomplete, TransactionError};
 pub use files::{network_namespace, replace_file};
 pub use history::{Event, Header, History, KEPT, SavedGeneration, Unreadable};

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::super::files::{private, read_file};
+use super::super::files::{fail_point, private, read_file};
 use super::super::intent::{Author, Ending, Purpose};
 
 /// From this size on a new file is begun: some 4,000 lines.
@@ -120,6 +120,7 @@ impl Audit {
             line.insert(0, b'\n');
         }
         file.write_all(&line)?;
+        fail_point();
         file.sync_data()
     }
 
