@@ -21,6 +21,9 @@ use crate::scene::{Fwmarkctl, WEB, WEB_AND_MAIL, many, until, web_and_mail};
 /// An emulated machine under load is slow.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// It never looks by itself: what it repairs it has heard of.
+const ONLY_EARS: &[&str] = &["--interval", "3600"];
+
 /// A watch that runs, its configuration, and a service manager that listens to it.
 struct Watch {
     running: Running,
@@ -122,9 +125,24 @@ fn repaired(director: &Director) -> Duration {
     begin.elapsed()
 }
 
-fn within_a_second(time: Duration) {
-    println!("repaired after {time:?}");
-    assert!(time < Duration::from_secs(1), "{time:?}");
+/// Does something three times, which a watch repairs each time; at least once within a
+/// second more than a command takes that does the same. Other tests may be at work, and
+/// IPVS has one lock for all namespaces.
+fn within_a_second(director: &Director, meddle: impl Fn()) -> Watch {
+    meddle();
+    let begin = Instant::now();
+    director.fwmarkctl(&["apply", "--boot"]).ok();
+    let pace = begin.elapsed();
+    let mut watch = Watch::ready(director, ONLY_EARS, WEB_AND_MAIL);
+    let mut times = Vec::new();
+    for repairs in 1..=3 {
+        meddle();
+        times.push(repaired(director));
+        watch.hear(&format!("STATUS=generation 1 in sync, {repairs} repair"));
+    }
+    println!("repaired after {times:?}, by a command after {pace:?}");
+    assert!(times.iter().min().unwrap() < &(Duration::from_secs(1) + pace), "{times:?}, {pace:?}");
+    watch
 }
 
 fn restores(director: &Director) -> usize {
@@ -138,16 +156,11 @@ fn a_flushed_ruleset_is_repaired_within_a_second_and_connections_go_on() {
     let lab = web_and_mail();
     let director = lab.director();
     let mut talk = lab.client().connect(CLIENT, WEB).unwrap();
-    let mut watch = Watch::ready(director, &[], WEB_AND_MAIL);
     let before = director.ipvsadm_save();
-    for times in 1..=2 {
-        director.nft("flush ruleset");
-        within_a_second(repaired(director));
-        assert_eq!(talk.ask(), Ok(talk.server.clone()));
-        assert_eq!(lab.client().tcp(CLIENT, WEB), Ok(talk.server.clone()), "its affinity");
-        assert!(lab.client().tcp(client_v4(7).as_str(), WEB).is_ok());
-        watch.hear(&format!("STATUS=generation 1 in sync, {times} repair"));
-    }
+    let watch = within_a_second(director, || director.nft("flush ruleset"));
+    assert_eq!(talk.ask(), Ok(talk.server.clone()));
+    assert_eq!(lab.client().tcp(CLIENT, WEB), Ok(talk.server.clone()), "its affinity");
+    assert!(lab.client().tcp(client_v4(7).as_str(), WEB).is_ok());
     assert_eq!(director.ipvsadm_save(), before);
     director.in_sync(WEB_AND_MAIL).unwrap();
     let said = watch.stop().stderr;
@@ -159,7 +172,7 @@ fn a_flushed_ruleset_is_repaired_within_a_second_and_connections_go_on() {
     ] {
         assert!(said.contains(words), "{words:?} is not in\n{said}");
     }
-    assert_eq!(restores(director), 2);
+    assert_eq!(restores(director), 4, "one by the command");
 }
 
 /// As nftables.service and others reload: flushed and loaded in one batch.
@@ -167,15 +180,14 @@ fn a_flushed_ruleset_is_repaired_within_a_second_and_connections_go_on() {
 fn a_reload_of_a_foreign_ruleset_keeps_it_and_ours_comes_back() {
     let lab = web_and_mail();
     let director = lab.director();
-    let mut watch = Watch::ready(director, &[], WEB_AND_MAIL);
-    director.nft(
-        "flush ruleset\n\
-         table inet filter {\n\
-         chain input { type filter hook input priority filter; policy accept; tcp dport 23 drop; }\n\
-         }",
-    );
-    within_a_second(repaired(director));
-    watch.hear("in sync, 1 repair");
+    let watch = within_a_second(director, || {
+        director.nft(
+            "flush ruleset\n\
+             table inet filter {\n\
+             chain input { type filter hook input priority filter; policy accept; tcp dport 23 drop; }\n\
+             }",
+        );
+    });
     assert!(director.nft_ruleset().contains("tcp dport 23 drop"));
     assert!(lab.client().tcp(CLIENT, WEB).is_ok());
     director.in_sync(WEB_AND_MAIL).unwrap();
@@ -196,7 +208,7 @@ fn what_ipvsadm_changed_comes_back_within_the_interval() {
         until("IPVS is as it was", || director.ipvsadm_save() == before);
         let time = begin.elapsed();
         println!("repaired after {time:?}");
-        assert!(time < Duration::from_secs(2), "{time:?}");
+        assert!(time < Duration::from_secs(4), "{time:?}");
         watch.hear(&format!("in sync, {number} repair"));
     }
     let said = watch.stop().stderr;
@@ -208,7 +220,7 @@ fn what_ipvsadm_changed_comes_back_within_the_interval() {
 fn what_others_do_to_tables_of_their_own_is_not_repaired() {
     let lab = web_and_mail();
     let director = lab.director();
-    let mut watch = Watch::ready(director, &["--interval", "3600"], WEB_AND_MAIL);
+    let mut watch = Watch::ready(director, ONLY_EARS, WEB_AND_MAIL);
     director.nft("add table inet other\nadd chain inet other c\nadd rule inet other c accept");
     director.nft("flush chain inet other c\nadd table ip fwmarkctl");
     director.nft("delete table inet other");
@@ -305,7 +317,9 @@ fn a_hangup_applies_a_changed_file_and_refuses_a_bad_one() {
 }
 
 /// Ruins what there is; the watch brings back service after service.
-fn ruin(director: &Director) {
+fn ruin(director: &Director, watch: &mut Watch) {
+    // It looks at what it did itself, and must not find the first half of this.
+    watch.turn_round();
     director.command("ipvsadm").arg("-C").ok();
     director.nft("flush ruleset");
     // Without the pauses of `until`: it must be the middle of the repair.
@@ -320,15 +334,15 @@ fn ruin(director: &Director) {
 fn a_signal_in_the_middle_of_a_repair_waits_until_it_is_done() {
     let director = &Director::alone();
     let config = many();
-    let mut watch = Watch::ready(director, &[], &config);
+    let mut watch = Watch::ready(director, ONLY_EARS, &config);
     // One that reloads does not stop the repair either.
-    ruin(director);
+    ruin(director, &mut watch);
     watch.running.signal(Signal::HUP);
     watch.hear("RELOADING=1");
     watch.hear("READY=1\nSTATUS=generation 1 in sync, 1 repair,");
-    ruin(director);
+    ruin(director, &mut watch);
     let said = watch.stop().stderr;
-    assert!(services(director) == 400 && said.matches("repaired generation 1").count() == 2);
+    assert_eq!(said.matches("repaired generation 1").count(), 2, "{said}");
     director.in_sync(&config).unwrap();
 }
 
@@ -336,12 +350,14 @@ fn a_signal_in_the_middle_of_a_repair_waits_until_it_is_done() {
 fn a_killed_watch_leaves_nothing_that_the_next_one_does_not_end() {
     let director = &Director::alone();
     let config = many();
-    let watch = Watch::ready(director, &[], &config);
-    ruin(director);
-    watch.running.signal(Signal::KILL);
-    assert_eq!(watch.running.wait().code, None);
-    let left = director.in_sync(&config).unwrap_err();
-    assert!(left.starts_with("plan ended with Some(3)"), "it was killed too late: {left}");
+    let in_the_middle = (0..5).any(|_| {
+        let mut watch = Watch::ready(director, ONLY_EARS, &config);
+        ruin(director, &mut watch);
+        watch.running.signal(Signal::KILL);
+        assert_eq!(watch.running.wait().code, None);
+        director.in_sync(&config).is_err()
+    });
+    assert!(in_the_middle, "it was killed too late each time");
     let ended = Watch::ready(director, &["--no-apply"], "").stop();
     assert!(ended.stderr.contains("a transaction was interrupted (restore"), "{ended:?}");
     director.in_sync(&config).unwrap();
@@ -379,14 +395,21 @@ fn somebody_who_changes_it_again_and_again_is_met_with_patience() {
                 drop(director.command("nft").arg(remove).run());
             }
         });
-        watch.hear("STATUS=generation 1 differs, next repair in 1 s, 3 repairs,");
-        watch.hear("STATUS=generation 1 differs, next repair in 2 s, 4 repairs,");
+        // Three at once, then one after each wait; a wait seen late is shorter.
+        let (wait, repairs) = loop {
+            let said = watch.hear("STATUS=generation 1 differs, next repair in ");
+            let number = |at| said.split(' ').nth(at).unwrap().parse::<usize>().unwrap();
+            if number(6) >= 2 {
+                break (number(6), number(8));
+            }
+        };
+        assert!(repairs <= 3 + wait, "{repairs} repairs before a wait of {wait} s");
         goes_on.store(false, Ordering::SeqCst);
     });
-    watch.hear("STATUS=generation 1 in sync, 5 repairs,");
+    watch.hear("STATUS=generation 1 in sync, ");
     director.in_sync(WEB_AND_MAIL).unwrap();
     let said = watch.stop().stderr;
-    assert!(said.contains("the watch backs off, next repair in 2 s"), "{said}");
+    assert!(said.contains("the watch backs off, next repair in "), "{said}");
 }
 
 #[test]
@@ -429,7 +452,7 @@ fn a_lock_that_somebody_has_is_waited_for_with_open_ears() {
     watch.turn_round();
     assert_eq!(director.nft_ruleset(), "", "what is half done by others is not drift");
     drop(lock);
-    within_a_second(repaired(director));
+    repaired(director);
     watch.stop();
 }
 
