@@ -20,7 +20,11 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let config = config::load(config::Sources::file("web.toml"), &config::Options::default())?;
 //! let history = state::MarkBook::default();
-//! let compiled = compile::compile(&config.groups, model::MarkRange::DEFAULT, &history)?;
+//! let compiled = compile::compile(
+//!     &config.groups,
+//!     model::MarkRange::DEFAULT,
+//!     compile::Past::of(&history),
+//! )?;
 //! let (nftables, ipvs) = (Nftables::new(), KernelIpvs::new());
 //! let director = Director { netfilter: &nftables, ipvs: &ipvs };
 //! let identity = transaction::Identity {

@@ -177,10 +177,11 @@ proptest! {
     fn another_editor_makes_us_plan_again_or_give_up(
         a in states::state(),
         b in states::state(),
+        after in 0_u32..3,
         times in 1_u32..12,
     ) {
         let memory = director_in(&a);
-        memory.set_fault(Some(Fault::Meddle(times)));
+        memory.set_fault(Some(Fault::Meddle { after, times }));
         match run(&memory, &b, false) {
             Ok(_) => prop_assert!(holds(&memory, &b)),
             Err(TransactionError::Restored { .. }) => prop_assert!(holds(&memory, &a)),
@@ -245,9 +246,9 @@ proptest! {
         prop_assume!(!b.services.is_empty());
         let memory = MemoryDirector::new();
         memory.set_fault(Some(Fault::Intrude));
-        let restored =
-            matches!(run(&memory, &b, false), Err(TransactionError::Restored { .. }));
-        prop_assert!(restored);
+        let conflict =
+            matches!(run(&memory, &b, false), Err(TransactionError::Conflict(found)) if found.len() == 1);
+        prop_assert!(conflict);
         let left = memory.services();
         prop_assert_eq!(left.len(), 1, "the one that is not ours");
         prop_assert!(left.values().all(|service| service.destinations.is_empty()));
@@ -268,6 +269,23 @@ proptest! {
         if run(&memory, &b, false).is_err() {
             prop_assert_eq!(Netfilter::observe(&memory).unwrap().value, drifted);
         }
+    }
+}
+
+/// Somebody removes what a transaction is about to remove: it is gone, and all is well.
+#[test]
+fn what_is_gone_already_need_not_be_removed() {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    for _ in 0..200 {
+        use proptest::strategy::ValueTree;
+        let (a, b) =
+            (states::state(), states::state()).new_tree(&mut runner).expect("a pair").current();
+        let memory = director_in(&a);
+        let director = Director { netfilter: &memory, ipvs: &memory };
+        let seen = observe(&director, &b, &BTreeSet::default()).expect("memory can be read");
+        let plan = Plan::between(&seen, &b);
+        Ipvs::apply(&memory, &plan.retire).expect("it is there");
+        Ipvs::apply(&memory, &plan.retire).expect("it is gone");
     }
 }
 

@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use fwmarkctl::compile::compile;
+use fwmarkctl::compile::{Past, compile};
 use fwmarkctl::config::{Options, Sources, load};
 use fwmarkctl::plan::Plan;
 use fwmarkctl::state::{DirectorState, MarkBook, Observation};
@@ -43,7 +43,7 @@ fn fwmarkctl(arguments: &[&str]) -> String {
 fn state(config: &Path) -> DirectorState {
     let config = load(Sources::file(config), &Options::default()).expect("a valid config");
     let marks = MarkBook::default();
-    compile(&config.groups, config.director.marks, &marks).expect("marks enough").state
+    compile(&config.groups, config.director.marks, Past::of(&marks)).expect("marks enough").state
 }
 
 #[test]

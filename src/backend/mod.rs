@@ -104,8 +104,9 @@ pub trait Netfilter {
     /// [`NetfilterError`], never [`NetfilterError::Refused`].
     fn observe(&self) -> Result<Observed<MarkRuleset>, NetfilterError>;
 
-    /// Takes one atomic step from what was observed at `at`. On any error but
-    /// [`NetfilterError::Unknown`] nothing has changed.
+    /// Takes one atomic step from what was observed at `at`, after which the generation is
+    /// the [next](Generation::next). On any error but [`NetfilterError::Unknown`] nothing
+    /// has changed.
     ///
     /// # Errors
     /// [`NetfilterError`].
@@ -131,7 +132,7 @@ pub trait Ipvs {
     /// [`IpvsError`].
     fn activity(&self, keys: &BTreeSet<ServiceKey>) -> Result<ActivityTable, IpvsError>;
 
-    /// Runs the changes in order as one batch.
+    /// Runs the changes in order as one batch. To remove what is gone already is no error.
     ///
     /// # Errors
     /// [`IpvsError::Refused`] names the first change that failed. IPVS has no

@@ -116,7 +116,8 @@ fn ask(
         let mut waiting = [PollFd::new(&stdin, PollFlags::IN), PollFd::new(signals, PollFlags::IN)];
         let came = poll(&mut waiting, Some(&wait));
         tracing::trace!(?came, "countdown");
-        match signals.which() {
+        // Taken, so that it does not stop the way back.
+        match signals.take() {
             Some("SIGINT") => return Answer::Refused("interrupted"),
             Some(signal) => return Answer::Left(signal),
             None => {}

@@ -51,7 +51,7 @@ fn document((number, header, events): &Entry, head: Option<u64>) -> Value {
             let mut document = json!(header);
             document["current"] = (head == Some(*number)).into();
             document["events"] = json!(events);
-            document["outcome"] = json!(events.last().map(|event| event.ending));
+            document["outcome"] = json!(events.last().map(Event::outcome));
             document["damaged"] = Value::Null;
             document
         }
@@ -70,10 +70,11 @@ fn text(entries: &[Entry], head: Option<u64>, output: &Output) -> String {
             Ok(header) => {
                 let crate::plan::Summary { add, change, remove } = header.summary;
                 format!(
-                    "{mark}{number:>5}  {}  {:<10} +{add} ~{change} -{remove}  {}  {}",
+                    "{mark}{number:>5}  {}  {:<8}  {:<15}  {:<16}  {}",
                     header.time,
                     header.author.user,
-                    header.purpose,
+                    header.purpose.to_string(),
+                    format!("+{add} ~{change} -{remove}"),
                     output.paint(Tone::Faint, outcome(events)),
                 )
             }
@@ -88,19 +89,11 @@ fn text(entries: &[Entry], head: Option<u64>, output: &Output) -> String {
     text + legend
 }
 
-/// How the transactions of a generation ended, in a few words.
+/// What became of a generation, in the order in which it happened. Repairs are many.
 fn outcome(events: &[Event]) -> String {
-    let words: Vec<_> = events
-        .iter()
-        .map(|event| match event.purpose {
-            crate::transaction::Purpose::Apply
-            | crate::transaction::Purpose::Trial
-            | crate::transaction::Purpose::Rollback(_)
-            | crate::transaction::Purpose::Clear => event.ending.to_string(),
-            other => format!("{other}: {}", event.ending),
-        })
-        .collect();
-    if words.is_empty() { "how it ended is not known".to_owned() } else { words.join(", ") }
+    let mut words: Vec<_> = events.iter().map(Event::outcome).collect();
+    words.dedup();
+    if words.is_empty() { "never ended".to_owned() } else { words.join(", ") }
 }
 
 fn show(context: &mut Context, number: u64) -> Result<Exit, Error> {

@@ -17,27 +17,30 @@ mod plan;
 mod progress;
 mod recover;
 mod rollback;
-#[cfg_attr(not(test), expect(dead_code, reason = "the command that stays is yet to come"))]
 mod service_manager;
 mod session;
 mod signals;
 mod status;
+mod watch;
 
-use std::io::{IsTerminal, Read};
+use std::cell::OnceCell;
+use std::io::{self, IsTerminal, Read};
 use std::path::Path;
+use std::rc::Rc;
 
 use args::{Arguments, Backend, Command, Global};
 pub use environment::Environment;
 use output::{Output, note};
+use signals::Signals;
 
 use crate::backend::Director;
 use crate::backend::ipvs::KernelIpvs;
 use crate::backend::nftables::Nftables;
-use crate::compile::{Compiled, compile};
+use crate::compile::{Compiled, Past, compile};
 use crate::config::{Config, Input, Look, MAX_FILE, Options, Sources, load};
 use crate::error::{Error, Exit};
 use crate::model::{KNOWN_SCHEDULERS, KernelName};
-use crate::state::{DirectorState, MarkBook, Observation};
+use crate::state::{DirectorState, MarkBook, Marking, Observation};
 use crate::transaction::{Found, TransactionError, Trial, observe};
 
 /// Runs what the command line asks for; the answer is the exit code.
@@ -46,13 +49,15 @@ pub fn run(arguments: Arguments, environment: Environment) -> Exit {
     let _calls = crate::fail_points::Armed::at(environment.die_at);
     let Arguments { global, command } = arguments;
     let output = Output::new(&global, environment.no_color);
-    let mut context = Context { global, output, environment, stdin: None };
+    let mut context =
+        Context { global, output, environment, stdin: None, signals: OnceCell::new() };
     let command = command.unwrap_or(Command::Status { groups: Vec::new(), check: false });
     let result = match command {
         Command::Check => check::run(&mut context),
         Command::Compile { format } => compile::run(&mut context, format),
         Command::Plan { detailed_exitcode } => plan::run(&mut context, detailed_exitcode),
         Command::Apply(options) => apply::run(&mut context, &options),
+        Command::Watch(options) => watch::run(&mut context, &options),
         Command::Confirm { no_wait } => confirm::run(&mut context, no_wait),
         Command::Rollback { generation, no_wait } => {
             rollback::run(&mut context, generation, no_wait)
@@ -109,6 +114,8 @@ struct Context {
     environment: Environment,
     /// What standard input said, which can be read once, and a configuration more often.
     stdin: Option<Vec<u8>>,
+    /// The signals, once somebody wanted them.
+    signals: OnceCell<Rc<Signals>>,
 }
 
 impl Context {
@@ -161,8 +168,17 @@ impl Context {
 
     fn load_and_compile(&mut self) -> Result<(Config, Compiled), Error> {
         let config = self.load()?;
-        let compiled = compile(&config.groups, config.director.marks, &self.marks())?;
+        let marks = self.marks();
+        let past = Past { marks: &marks, marking: &|| self.last_marking() };
+        let compiled = compile(&config.groups, config.director.marks, past)?;
         Ok((config, compiled))
+    }
+
+    /// What the generation that counts marks; nothing where that is not known.
+    fn last_marking(&self) -> Marking {
+        let history = self.history();
+        let head = history.head().ok().flatten().and_then(|head| history.read(head).ok());
+        head.map(|saved| saved.state.marking).unwrap_or_default()
     }
 
     /// The marks that groups had. Without a history, or without the right to read it,
@@ -188,12 +204,24 @@ impl Context {
 
     /// What somebody began and did not end, as far as it can be seen without the lock.
     fn unfinished(&self) -> Result<Unfinished, Error> {
-        let trial = self.trial_file()?.find().map_err(record_error("read the trial"))?;
-        let found = self.run_journal()?.find().map_err(record_error("read the journal"))?;
+        // Who may look at the kernel and not at our files is told so, and looks.
+        let hidden = |error: io::Error| match error.kind() {
+            io::ErrorKind::PermissionDenied => {
+                tracing::warn!("whether something has not ended is not known: {error}");
+                Ok(())
+            }
+            _ => Err(error),
+        };
+        let trial = self.trial_file()?.find();
+        let trial = trial.or_else(|error| hidden(error).map(|()| None));
+        let trial = trial.map_err(record_error("read the trial"))?;
+        let found = self.run_journal()?.find();
+        let found = found.or_else(|error| hidden(error).map(|()| Found::Nothing));
+        let found = found.map_err(record_error("read the journal"))?;
         let interrupted = match found {
             Found::Interrupted(intent) => Some(Interrupted {
                 purpose: intent.purpose.to_string(),
-                generation: intent.record.generation,
+                generation: intent.generation(),
                 user: intent.author.user,
                 process: intent.author.process,
             }),

@@ -2,6 +2,7 @@
 //! first: an interrupted transaction is finished or undone, a trial that is over ends.
 
 use std::io::IsTerminal;
+use std::rc::Rc;
 use std::time::Duration;
 
 use super::output::note;
@@ -49,7 +50,7 @@ pub(super) struct Session {
     /// What became of a trial that was over.
     pub(super) ended: Option<TrialEnd>,
     identity: Identity,
-    signals: Signals,
+    signals: Rc<Signals>,
     shows_progress: bool,
 }
 
@@ -66,7 +67,7 @@ impl Context {
     pub(super) fn bare_session(&self, command: &str, no_wait: bool) -> Result<Session, Error> {
         let (lock, waited) = self.lock(command, no_wait)?;
         let boot = boot()?;
-        let signals = Signals::catch().map_err(record_error("catch signals"))?;
+        let signals = self.signals()?;
         let trial_file = self.trial_file()?;
         Ok(Session {
             _lock: lock,
@@ -81,6 +82,15 @@ impl Context {
             signals,
             shows_progress: std::io::stderr().is_terminal() && !self.global.quiet,
         })
+    }
+
+    /// The signals, which are taken over once, by the first who asks.
+    pub(super) fn signals(&self) -> Result<Rc<Signals>, Error> {
+        if let Some(signals) = self.signals.get() {
+            return Ok(Rc::clone(signals));
+        }
+        let signals = Rc::new(Signals::catch().map_err(record_error("catch signals"))?);
+        Ok(Rc::clone(self.signals.get_or_init(|| signals)))
     }
 
     /// The saved generations.
@@ -163,7 +173,7 @@ impl Session {
     }
 
     /// Lets others work, and keeps what is needed to wait for them.
-    pub(super) fn release_lock(self) -> (Signals, TrialFile) {
+    pub(super) fn release_lock(self) -> (Rc<Signals>, TrialFile) {
         (self.signals, self.trial_file)
     }
 
@@ -209,7 +219,7 @@ impl Session {
         if now < intent.began_at {
             return self.drop_intent(&Useless::OtherNamespace);
         }
-        let (purpose, generation) = (intent.purpose, intent.record.generation);
+        let (purpose, generation) = (intent.purpose, intent.generation());
         // A trial that was interrupted goes back, and is no trial from here on. Without its
         // file the intent still says so; without the intent a file would say that it waits.
         if purpose == Purpose::Trial {
@@ -277,7 +287,7 @@ impl Session {
         let generation = trial.record_before.as_ref().map_or(0, |record| record.generation);
         let aim = Aim {
             state: &trial.before,
-            purpose: Purpose::Expire,
+            purpose: Purpose::Expire(trial.generation),
             adopt: false,
             generation: Some(generation),
         };

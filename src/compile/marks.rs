@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use sha2::{Digest, Sha256};
 
-use super::CompileError;
+use super::{CompileError, Past, marking};
 use crate::model::{Group, Mark, MarkChoice, MarkRange};
 use crate::state::{MarkBook, MarkHolder};
 
@@ -23,7 +23,7 @@ fn fixed(group: &Group, holder: &MarkHolder) -> Option<Mark> {
 pub(super) fn assign(
     groups: &[Group],
     range: MarkRange,
-    history: &MarkBook,
+    past: Past<'_>,
 ) -> Result<MarkBook, CompileError> {
     let mut book = MarkBook::default();
     let mut taken = BTreeSet::new();
@@ -40,13 +40,19 @@ pub(super) fn assign(
     }
     // A remembered mark outside the range is given up: the user moved the range, most
     // likely because somebody else uses the old one.
-    open.retain(|holder| match history.0.get(holder) {
+    open.retain(|holder| match past.marks.0.get(holder) {
         Some(&mark) if range.contains(mark) && taken.insert(mark) => {
             book.0.insert(holder.clone(), mark);
             false
         }
         _ => true,
     });
+    for (holder, mark) in renamed(groups, &open, past) {
+        if range.contains(mark) && taken.insert(mark) {
+            open.remove(&holder);
+            book.0.insert(holder, mark);
+        }
+    }
     // In the order of names, so that the order in the config does not matter.
     for holder in open {
         let mark = choose(&holder, range, &taken)?;
@@ -54,6 +60,37 @@ pub(super) fn assign(
         book.0.insert(holder, mark);
     }
     Ok(book)
+}
+
+/// The new names of what had a mark under an old one: who takes a VIP and port of a group
+/// that is gone is that group, and its clients keep their servers.
+fn renamed(
+    groups: &[Group],
+    open: &BTreeSet<MarkHolder>,
+    past: Past<'_>,
+) -> Vec<(MarkHolder, Mark)> {
+    let here: BTreeSet<_> = groups.iter().map(|group| &group.name).collect();
+    let gone = past.marks.0.iter().filter(|(holder, _)| !here.contains(&holder.group));
+    let free: BTreeSet<Mark> = gone.map(|(_, mark)| *mark).collect();
+    if open.is_empty() || free.is_empty() {
+        return Vec::new();
+    }
+    let marking = (past.marking)();
+    let mut found = Vec::new();
+    for group in groups {
+        for holder in MarkHolder::of_group(group).filter(|holder| open.contains(holder)) {
+            let listeners: Vec<_> = match holder.listener {
+                Some(listener) => vec![listener],
+                None => group.listeners.iter().collect(),
+            };
+            let had = marking::keys(group, &listeners)
+                .filter_map(|key| marking.get(&key)?.mark)
+                .find(|mark| free.contains(mark));
+            found.extend(had.map(|mark| (holder, mark)));
+        }
+    }
+    found.sort();
+    found
 }
 
 /// The first free mark of a sequence that only the holder's name decides.

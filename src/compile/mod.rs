@@ -5,7 +5,7 @@ mod marks;
 mod services;
 
 use crate::model::{Group, MarkRange};
-use crate::state::{DirectorState, MarkBook};
+use crate::state::{DirectorState, MarkBook, Marking};
 
 /// Why groups cannot be compiled; everything else was refused when they were read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -29,18 +29,34 @@ pub struct Compiled {
     pub marks: MarkBook,
 }
 
-/// Compiles groups. Automatic marks come from `history` where it knows a group, else
-/// from `range` by the group's name alone, so that the answer depends neither on the
-/// order of the groups nor on the machine.
+/// What an earlier configuration became, so that a group keeps its mark.
+#[derive(Clone, Copy)]
+pub struct Past<'a> {
+    /// The marks that groups had.
+    pub marks: &'a MarkBook,
+    /// What was marked; asked for only where a group is new and another one is gone.
+    pub marking: &'a dyn Fn() -> Marking,
+}
+
+impl<'a> Past<'a> {
+    /// Marks of which nobody knows what for.
+    pub fn of(marks: &'a MarkBook) -> Self {
+        Self { marks, marking: &Marking::new }
+    }
+}
+
+/// Compiles groups. Automatic marks come from `past` where it knows a group, also under
+/// another name; else from `range` by the group's name alone, so that the answer depends
+/// neither on the order of the groups nor on the machine.
 ///
 /// # Errors
 /// [`CompileError`].
 pub fn compile(
     groups: &[Group],
     range: MarkRange,
-    history: &MarkBook,
+    past: Past<'_>,
 ) -> Result<Compiled, CompileError> {
-    let marks = marks::assign(groups, range, history)?;
+    let marks = marks::assign(groups, range, past)?;
     let mut state = DirectorState::default();
     for group in groups.iter().filter(|group| group.enabled) {
         for (mark, listeners) in marks.of_group(group) {

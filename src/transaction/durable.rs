@@ -56,7 +56,13 @@ impl<'a> DurableJournal<'a> {
         Self { arm: Some((arm, disarm)), ..self }
     }
 
-    fn save(&self, intent: &Intent, draft: &Draft<'_>) -> io::Result<()> {
+    /// Saves the generation of a draft; the answer is its state as it was written.
+    fn save(&self, intent: &Intent, draft: &Draft<'_>) -> io::Result<Vec<u8>> {
+        let fingerprint = if self.is_drafted(intent) {
+            intent.record.state
+        } else {
+            Fingerprint::of_state(draft.state)
+        };
         let header = Header {
             number: intent.record.generation,
             time: now(),
@@ -66,14 +72,35 @@ impl<'a> DurableJournal<'a> {
             config: draft.config.clone(),
             before: self.history.head()?,
             summary: intent.summary,
-            state: Fingerprint::of_state(draft.state).to_string(),
+            state: fingerprint.to_string(),
         };
-        self.history.save(&header, draft.marks, draft.state)
+        let state = serde_json::to_vec(draft.state)?;
+        self.history.save(&header, draft.marks, &state)?;
+        Ok(state)
     }
 
-    fn prepare(&self, intent: &Intent, services: &BTreeSet<ServiceKey>) -> io::Result<()> {
+    /// Whether the state that the kernel is led to is the one of the draft. A trial holds
+    /// back what only the state before has.
+    fn is_drafted(&self, intent: &Intent) -> bool {
+        self.draft.is_some() && intent.purpose != Purpose::Trial
+    }
+
+    fn prepare(
+        &self,
+        intent: &Intent,
+        services: &BTreeSet<ServiceKey>,
+        saved: Option<Vec<u8>>,
+    ) -> io::Result<()> {
         self.run.remember(services)?;
-        self.run.write(intent)?;
+        let before = match self.history.raw_state(Fingerprint::of_state(&intent.before)) {
+            Some(before) => before,
+            None => serde_json::to_vec(&intent.before)?,
+        };
+        let after = match saved {
+            Some(saved) if self.is_drafted(intent) => saved,
+            _ => serde_json::to_vec(&intent.after)?,
+        };
+        self.run.write_with(intent, &before, &after)?;
         self.arm.map_or(Ok(()), |(arm, _)| arm(intent))
     }
 }
@@ -108,10 +135,8 @@ impl Journal for DurableJournal<'_> {
     }
 
     fn begin(&self, intent: &Intent, services: &BTreeSet<ServiceKey>) -> io::Result<()> {
-        if let Some(draft) = &self.draft {
-            self.save(intent, draft)?;
-        }
-        let prepared = self.prepare(intent, services);
+        let saved = self.draft.as_ref().map(|draft| self.save(intent, draft)).transpose()?;
+        let prepared = self.prepare(intent, services, saved);
         // Nothing was tried, so there is nothing to recover.
         if prepared.is_err()
             && let Err(error) = self.run.remove()
@@ -132,7 +157,7 @@ impl Journal for DurableJournal<'_> {
                 self.history.set_head(intent.record.generation)
             }
             // A trial counts when it is confirmed; the others lead to what counts.
-            Purpose::Trial | Purpose::Confirm | Purpose::Expire | Purpose::Restore => Ok(()),
+            Purpose::Trial | Purpose::Confirm | Purpose::Expire(_) | Purpose::Restore => Ok(()),
         }
     }
 
@@ -142,9 +167,12 @@ impl Journal for DurableJournal<'_> {
         ending: Ending,
         services: &BTreeSet<ServiceKey>,
     ) -> io::Result<()> {
-        self.run.remember(services)?;
+        // What began said which services would be ours; most often they are.
+        if *services != &intent.services() - &intent.adopted() {
+            self.run.remember(services)?;
+        }
         // That the history has no room for a line does not make the end another one.
-        let generation = intent.record.generation;
+        let generation = intent.generation();
         let recorded = self.history.record(generation, intent.purpose, ending, &intent.author);
         if let Err(error) = recorded.and_then(|()| self.history.prune()) {
             tracing::warn!("the history does not say how generation {generation} ended: {error}");

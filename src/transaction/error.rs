@@ -39,7 +39,7 @@ pub enum TransactionError {
     /// What is about to be done could not be written down; nothing was tried.
     #[error("cannot write down what is about to be done, so nothing was tried")]
     Journal(#[source] std::io::Error),
-    /// Somebody else's services are in the way; nothing was tried.
+    /// Somebody else's services are in the way; nothing was tried, or it was undone.
     #[error("{} not ours on marks of this configuration", count(.0.len()))]
     Conflict(Vec<Conflict>),
     /// A step failed; the kernel holds what it held before.

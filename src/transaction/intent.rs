@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::plan::Summary;
 use crate::state::{DirectorState, Generation, Record, ServiceKey};
@@ -20,8 +21,7 @@ pub struct Author {
 }
 
 /// What a transaction is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
     /// A configuration is applied.
     Apply,
@@ -29,9 +29,9 @@ pub enum Purpose {
     Trial,
     /// A trial was confirmed: what it held back goes.
     Confirm,
-    /// A trial was not confirmed: the state before it returns.
-    Expire,
-    /// An earlier generation is applied again.
+    /// The trial of this generation was not confirmed: the state before it returns.
+    Expire(u64),
+    /// This earlier generation is applied again.
     Rollback(u64),
     /// All that is ours goes.
     Clear,
@@ -43,13 +43,47 @@ impl fmt::Display for Purpose {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Apply => f.write_str("apply"),
-            Self::Trial => f.write_str("apply, to be confirmed"),
+            Self::Trial => f.write_str("trial"),
             Self::Confirm => f.write_str("confirm"),
-            Self::Expire => f.write_str("return, unconfirmed"),
+            Self::Expire(generation) => write!(f, "end of trial {generation}"),
             Self::Rollback(to) => write!(f, "rollback to {to}"),
             Self::Clear => f.write_str("clear"),
             Self::Restore => f.write_str("restore"),
         }
+    }
+}
+
+impl FromStr for Purpose {
+    type Err = String;
+
+    /// Reads what [`Display`](fmt::Display) writes.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let unknown = || format!("'{text}' is no purpose of a transaction");
+        let number = |digits: &str| digits.parse().map_err(|_| unknown());
+        Ok(match text {
+            "apply" => Self::Apply,
+            "trial" => Self::Trial,
+            "confirm" => Self::Confirm,
+            "clear" => Self::Clear,
+            "restore" => Self::Restore,
+            _ => match (text.strip_prefix("end of trial "), text.strip_prefix("rollback to ")) {
+                (Some(digits), _) => Self::Expire(number(digits)?),
+                (_, Some(digits)) => Self::Rollback(number(digits)?),
+                (None, None) => return Err(unknown()),
+            },
+        })
+    }
+}
+
+impl Serialize for Purpose {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Purpose {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 
@@ -79,6 +113,15 @@ pub struct Intent {
 }
 
 impl Intent {
+    /// The generation that it is about.
+    pub fn generation(&self) -> u64 {
+        match self.purpose {
+            // Its record is the one of the state that returns.
+            Purpose::Expire(generation) => generation,
+            _ => self.record.generation,
+        }
+    }
+
     /// The services that are ours before it or after it.
     pub fn services(&self) -> BTreeSet<ServiceKey> {
         let (before, after) = (self.before.services.iter(), self.after.services.iter());
@@ -109,21 +152,31 @@ pub enum Ending {
     Undone,
 }
 
-impl fmt::Display for Ending {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Applied => "applied",
-            Self::Restored => "failed, undone",
-            Self::Incomplete => "failed, incomplete",
-            Self::Finished => "interrupted, finished",
-            Self::Undone => "interrupted, undone",
-        })
-    }
-}
-
 impl Ending {
     /// Whether the kernel held the new state at the end.
     pub fn is_success(self) -> bool {
         matches!(self, Self::Applied | Self::Finished)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_purpose_reads_back_from_its_words() {
+        for purpose in [
+            Purpose::Apply,
+            Purpose::Trial,
+            Purpose::Confirm,
+            Purpose::Expire(7),
+            Purpose::Rollback(3),
+            Purpose::Clear,
+            Purpose::Restore,
+        ] {
+            assert_eq!(purpose.to_string().parse(), Ok(purpose));
+        }
+        assert!("rollback to x".parse::<Purpose>().is_err());
+        assert!("".parse::<Purpose>().is_err());
     }
 }

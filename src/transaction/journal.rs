@@ -224,6 +224,21 @@ impl RunJournal {
     /// # Errors
     /// What the file system says.
     pub fn write(&self, intent: &Intent) -> io::Result<()> {
+        let before = serde_json::to_vec(&intent.before)?;
+        self.write_with(intent, &before, &serde_json::to_vec(&intent.after)?)
+    }
+
+    /// The same where the states are on paper already: those of ten thousand groups take
+    /// a tenth of a second each to write.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub(super) fn write_with(
+        &self,
+        intent: &Intent,
+        before: &[u8],
+        after: &[u8],
+    ) -> io::Result<()> {
         let header = IntentHeader {
             format: FORMAT,
             boot: self.boot.clone(),
@@ -238,9 +253,9 @@ impl RunJournal {
             summary: intent.summary,
         };
         let mut lines = serde_json::to_vec(&header)?;
-        for state in [&intent.before, &intent.after] {
+        for state in [before, after] {
             lines.push(b'\n');
-            serde_json::to_writer(&mut lines, state)?;
+            lines.extend_from_slice(state);
         }
         lines.push(b'\n');
         replace_file(&self.intent, &seal(lines))
@@ -336,7 +351,7 @@ mod tests {
         let record = Record {
             generation: 7,
             transaction: TransactionId(7),
-            boot: "this boot".to_owned(),
+            boot: "this-boot".to_owned(),
             state: Fingerprint::of_state(&after),
         };
         Intent {

@@ -75,9 +75,15 @@ impl Lock {
             }
             Err(errno) => return Err(io::Error::from(errno).into()),
         }
-        file.set_len(0)?;
-        file.rewind()?;
-        writeln!(file, "process {} ({holder})", std::process::id())?;
+        // On a full disk the lock is held all the same, by one who is not known by name.
+        let name = format!("process {} ({holder})\n", std::process::id());
+        let told = file
+            .rewind()
+            .and_then(|()| file.write_all(name.as_bytes()))
+            .and_then(|()| file.set_len(name.len() as u64));
+        if let Err(error) = told {
+            tracing::debug!("{} does not say who holds it: {error}", path.display());
+        }
         Ok(file)
     }
 }

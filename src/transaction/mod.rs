@@ -15,6 +15,7 @@ mod journal;
 mod lock;
 mod progress;
 mod recover;
+mod shadow;
 
 use std::collections::BTreeSet;
 
@@ -30,7 +31,7 @@ pub use progress::{Progress, Silent, Step};
 pub use recover::Recovered;
 
 use crate::backend::{Director, IpvsError, NetfilterError};
-use crate::plan::{ChangeLine, Conflict, FrameChange, MarkSwitch, Plan, ServiceChange};
+use crate::plan::{ChangeLine, Conflict, FrameChange, MarkSwitch, Plan, ServiceChange, Shadow};
 use crate::state::{
     DirectorState, Fingerprint, Frame, Observation, Record, ServiceKey, TransactionId,
 };
@@ -83,6 +84,8 @@ pub struct Transaction<'a> {
     staged: BTreeSet<ServiceKey>,
     /// Whether the ruleset may be another one than was found.
     switched: bool,
+    /// Whether the shadow maps may hold something, though the ruleset is else as it was.
+    shadowed: bool,
     /// Whether this is the way back, which nobody stops.
     returning: bool,
 }
@@ -143,7 +146,16 @@ impl<'a> Transaction<'a> {
         progress: &'a mut dyn Progress,
     ) -> Self {
         let staged = journal.services();
-        Self { director, identity, journal, progress, staged, switched: false, returning: false }
+        Self {
+            director,
+            identity,
+            journal,
+            progress,
+            staged,
+            switched: false,
+            shadowed: false,
+            returning: false,
+        }
     }
 
     /// Leads the kernel to the aim, or leaves it as it was.
@@ -186,9 +198,32 @@ impl<'a> Transaction<'a> {
         // What is adopted is ours when the ledger says so, not before.
         let intended = &intent.services() - &intent.adopted();
         self.journal.begin(&intent, &intended).map_err(TransactionError::Journal)?;
-        self.finish(intent, observed, &plan)?;
-        let generation = (!desired.is_empty()).then_some(generation);
-        Ok(Outcome::Applied(Box::new(Applied { plan, generation })))
+        match self.finish(intent, observed, &plan) {
+            Ok(()) => {
+                let generation = (!desired.is_empty()).then_some(generation);
+                Ok(Outcome::Applied(Box::new(Applied { plan, generation })))
+            }
+            Err(error) => Err(self.explain(error, &conflicts, desired)),
+        }
+    }
+
+    /// A refusal may have been somebody who made a service on one of our marks since the
+    /// kernel was read: a conflict like one that was seen before.
+    fn explain(
+        &self,
+        error: TransactionError,
+        known: &[Conflict],
+        desired: &DirectorState,
+    ) -> TransactionError {
+        let TransactionError::Restored { cause: Cause::Ipvs(IpvsError::Refused { .. }) } = &error
+        else {
+            return error;
+        };
+        let Ok(observed) = observe(self.director, desired, &self.staged) else { return error };
+        let is_known = |key| known.iter().any(|conflict| conflict.key == key);
+        let mut conflicts = Conflict::find(&observed, desired);
+        conflicts.retain(|conflict| !is_known(conflict.key));
+        if conflicts.is_empty() { error } else { TransactionError::Conflict(conflicts) }
     }
 
     /// Carries out an intent that is written down, and makes it durable; or goes back.
@@ -320,7 +355,8 @@ impl<'a> Transaction<'a> {
         Ok(answer?)
     }
 
-    /// The one visible instant; `false` when the ruleset is not the one of the plan.
+    /// The one visible instant, in its shadow where it needs one; `false` when the ruleset
+    /// is not the one of the plan.
     fn switch(
         &mut self,
         plan: &mut Plan,
@@ -336,11 +372,14 @@ impl<'a> Transaction<'a> {
         }
         self.progress.step(Step::Switch(plan.switch.entries.len()));
         plan.switch.record = Some(record.clone());
-        let answer = self.director.netfilter.switch(&plan.switch, observed.generation);
+        let Some(at) = self.cast_shadow(&plan.shadow, observed.generation)? else {
+            return Ok(false);
+        };
+        let answer = self.director.netfilter.switch(&plan.switch, at);
         self.switched |= matches!(answer, Ok(()) | Err(NetfilterError::Unknown(_)));
         match answer {
-            Ok(()) => Ok(true),
-            Err(NetfilterError::StaleGeneration) => Ok(false),
+            Ok(()) => {}
+            Err(NetfilterError::StaleGeneration) => return Ok(false),
             Err(error @ NetfilterError::Unknown(_)) => {
                 // The answer was lost; the ledger was not.
                 let found = self.director.netfilter.observe()?.value;
@@ -348,10 +387,14 @@ impl<'a> Transaction<'a> {
                     FrameChange::Remove => found.frame == Frame::Absent,
                     _ => found.ledger.record.as_ref() == Some(record),
                 };
-                if committed { Ok(true) } else { Err(error.into()) }
+                if !committed {
+                    return Err(error.into());
+                }
             }
-            Err(error) => Err(error.into()),
+            Err(error) => return Err(error.into()),
         }
+        self.lift_shadow(&plan.shadow.entries, at.next())?;
+        Ok(true)
     }
 
     fn retire(&mut self, plan: &Plan) -> Result<(), Cause> {
@@ -371,13 +414,19 @@ impl<'a> Transaction<'a> {
         if differences.is_empty() { Ok(()) } else { Err(Cause::Differs(differences.lines())) }
     }
 
-    /// What leads back to `before`. The ruleset is left alone where it was never
-    /// switched: it may have drifted before, which is not ours to mend on the way back.
+    /// What leads back to `before`. But for its shadow maps, the ruleset is left alone
+    /// where it was never switched: it may have drifted before, which is not ours to mend
+    /// on the way back.
     fn way_back(&self, before: &DirectorState) -> Result<(Observation, Plan), Cause> {
         let observed = observe(self.director, before, &self.staged)?;
         let mut plan = Plan::between(&observed, before);
         if !self.switched {
-            plan.switch = MarkSwitch::default();
+            plan.shadow = Shadow::default();
+            plan.switch = if self.shadowed {
+                Shadow::lift(&observed.ruleset.shadow)
+            } else {
+                MarkSwitch::default()
+            };
             plan.damage.clear();
         }
         Ok((observed, plan))
@@ -402,7 +451,10 @@ impl<'a> Transaction<'a> {
                     return self.carry_out(before, observed, &plan, &record);
                 }
                 self.change_services(Step::Stage, &plan.stage)?;
-                self.change_services(Step::Retire, &plan.retire)?;
+                if !plan.switch.is_empty() {
+                    self.lift_shadow(&observed.ruleset.shadow, observed.generation)?;
+                }
+                self.retire(&plan)?;
                 let (_, left) = self.way_back(before)?;
                 if left.is_empty() { Ok(()) } else { Err(Cause::Differs(left.lines())) }
             });

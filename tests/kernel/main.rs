@@ -10,7 +10,10 @@ mod clear;
 mod drift;
 mod foreign;
 mod forwarding;
+mod history;
+mod hitless;
 mod idempotent;
+mod interrupted;
 mod killed;
 mod lab;
 mod lab_works;
@@ -23,3 +26,5 @@ mod scene;
 #[path = "../states/mod.rs"]
 #[allow(unreachable_pub, reason = "shared with other test programs")]
 mod states;
+mod trial;
+mod watch;

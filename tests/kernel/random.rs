@@ -7,7 +7,7 @@ use fwmarkctl::backend::ipvs::KernelIpvs;
 use fwmarkctl::backend::nftables::Nftables;
 use fwmarkctl::backend::{self, Netfilter};
 use fwmarkctl::model::{Family, Mark};
-use fwmarkctl::plan::Plan;
+use fwmarkctl::plan::{Plan, ServiceChange};
 use fwmarkctl::state::{DirectorState, Netmask, ServiceKey, TransactionId};
 use fwmarkctl::transaction::{
     Aim, Author, Identity, NoJournal, Outcome, Purpose, Silent, Transaction, TransactionError,
@@ -96,6 +96,32 @@ fn a_refused_state_leaves_any_state_that_was() {
         let end = director.run(|| lead_to(&b));
         prop_assert!(matches!(end, Err(TransactionError::Restored { .. })), "{:?}", end);
         holds(&director, &a)
+    });
+    result.unwrap();
+}
+
+/// Somebody may remove what a transaction is about to remove.
+#[test]
+fn what_is_gone_already_need_not_be_removed() {
+    let result = cases(12).run(&states::keyed_service(), |(key, service)| {
+        let director = Director::alone();
+        let remove: Vec<_> = service
+            .destinations
+            .iter()
+            .map(|destination| ServiceChange::RemoveDestination(key, *destination))
+            .chain([ServiceChange::RemoveService(key, service.clone())])
+            .collect();
+        let apply = |changes: &[ServiceChange]| {
+            director.run(|| with_kernel(|kernel| kernel.ipvs.apply(changes)))
+        };
+        // Nothing is there at all; then a service without its servers.
+        prop_assert!(apply(&remove).is_ok());
+        let add = [ServiceChange::AddService(key, service.without_destinations())];
+        prop_assert!(apply(&add).is_ok());
+        prop_assert!(apply(&remove).is_ok());
+        prop_assert!(apply(&add).is_ok(), "it was removed");
+        prop_assert!(apply(&add).is_err(), "it is there: an addition is another thing");
+        Ok(())
     });
     result.unwrap();
 }

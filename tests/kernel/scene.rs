@@ -41,6 +41,29 @@ pub(crate) fn web_and_mail() -> Lab {
     lab
 }
 
+/// Enough groups that an apply takes a while: 400, of two servers each.
+pub(crate) fn many() -> String {
+    let group = |n: usize| {
+        format!(
+            "[group.g{n}]\nvips = [\"10.1.{}.{}\"]\nports = [\"80/tcp\"]\n\
+             real = [\"10.2.0.1\", \"10.2.0.2\"]\n",
+            n / 250,
+            n % 250 + 1
+        )
+    };
+    (0..400).map(group).collect()
+}
+
+/// What a boot does: the kernel is empty, and counts another boot. Files survive it.
+pub(crate) fn reboot(director: &Director) {
+    director.run(|| {
+        std::fs::write("/run/boot_id", "00000000-0000-4000-8000-000000000001\n").unwrap();
+        rustix::mount::mount_bind("/run/boot_id", "/proc/sys/kernel/random/boot_id").unwrap();
+    });
+    director.nft("flush ruleset");
+    director.ipvsadm("-C");
+}
+
 /// fwmarkctl with a configuration, on the director.
 pub(crate) trait Fwmarkctl {
     /// `fwmarkctl ARGS` that reads `config`.
@@ -71,6 +94,9 @@ pub(crate) trait Fwmarkctl {
         }
     }
 
+    /// The generation that the kernel's ledger names.
+    fn generation(&self) -> Option<u64>;
+
     /// The generation of nf_tables: every commit of anybody moves it.
     fn nft_generation(&self) -> u32;
 
@@ -88,6 +114,11 @@ pub(crate) trait Fwmarkctl {
 impl Fwmarkctl for Director {
     fn with(&self, args: &[&str], config: &str) -> Program<'_> {
         self.fwmarkctl(&["-c", "-"]).args(args).stdin(config)
+    }
+
+    fn generation(&self) -> Option<u64> {
+        let ruleset = self.run(|| Nftables::new().observe().unwrap().value);
+        ruleset.ledger.record.map(|record| record.generation)
     }
 
     fn nft_generation(&self) -> u32 {
@@ -114,6 +145,16 @@ impl Fwmarkctl for Director {
             }
             assert!(Instant::now() < deadline, "{counted} packets, but shown are\n{shown}");
         }
+    }
+}
+
+/// Returns when it has become so.
+pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !is_so() {
+        assert!(Instant::now() < deadline, "it never happens: {what}");
+        // The emulated machine has one processor, which others need for it to happen.
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
 

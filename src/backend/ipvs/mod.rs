@@ -138,7 +138,12 @@ impl Connection {
         next: usize,
     ) -> Result<(), IpvsError> {
         tracing::debug!(sent = batch.len(), "to IPVS");
-        let refusals = self.socket.transact(batch, |_| Ok(()))?;
+        let mut refusals = self.socket.transact(batch, |_| Ok(()))?;
+        // Somebody removed before us what we remove: it is gone.
+        refusals.retain(|refusal| {
+            let change = sent.get(&refusal.sequence).and_then(|&at| changes.get(at));
+            !change.is_some_and(|change| is_gone(change, refusal.errno))
+        });
         let mut undone = Vec::new();
         for refusal in &refusals {
             let at = sent.get(&refusal.sequence).copied();
@@ -231,6 +236,16 @@ impl Connection {
             last = next;
         }
         Err(IpvsError::Unstable)
+    }
+}
+
+/// Whether a refusal says that what is to be removed does not exist (`ip_vs_genl_set_cmd`
+/// and `ip_vs_del_dest` in `net/netfilter/ipvs/ip_vs_ctl.c`).
+fn is_gone(change: &ServiceChange, errno: Errno) -> bool {
+    match change {
+        ServiceChange::RemoveService(..) => errno == Errno::SRCH,
+        ServiceChange::RemoveDestination(..) => errno == Errno::SRCH || errno == Errno::NOENT,
+        _ => false,
     }
 }
 

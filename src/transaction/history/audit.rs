@@ -38,6 +38,36 @@ pub struct Event {
     after: String,
 }
 
+impl Event {
+    /// Whether the generation counted from then on. A trial does so when it is confirmed;
+    /// its end is about it too, and so are repairs while it waits.
+    pub(super) fn made_it_count(&self) -> bool {
+        let leads_on = match self.purpose {
+            Purpose::Apply | Purpose::Rollback(_) | Purpose::Clear | Purpose::Confirm => true,
+            Purpose::Trial | Purpose::Expire(_) | Purpose::Restore => false,
+        };
+        leads_on && self.ending.is_success()
+    }
+
+    /// What became of the generation, in a word: `tried`, `confirmed`, `returned` (it was
+    /// not confirmed), `restored`; else how the transaction ended.
+    pub fn outcome(&self) -> &'static str {
+        match (self.purpose, self.ending) {
+            (_, Ending::Restored) => "failed",
+            (_, Ending::Incomplete) => "incomplete",
+            (_, Ending::Undone) => "undone",
+            (Purpose::Trial, _) => "tried",
+            (Purpose::Confirm, _) => "confirmed",
+            (Purpose::Expire(_), _) => "returned",
+            (Purpose::Restore, _) => "restored",
+            (Purpose::Apply | Purpose::Rollback(_) | Purpose::Clear, Ending::Finished) => {
+                "finished"
+            }
+            (Purpose::Apply | Purpose::Rollback(_) | Purpose::Clear, Ending::Applied) => "applied",
+        }
+    }
+}
+
 /// The audit's files.
 #[derive(Debug, Clone)]
 pub(super) struct Audit {

@@ -107,14 +107,14 @@ pub(super) fn write(
     folder: &Path,
     header: &Header,
     marks: &MarkBook,
-    state: &DirectorState,
+    state: &[u8],
 ) -> io::Result<()> {
     let header = FirstLine { format: FORMAT, header: header.clone() };
     let mut lines = serde_json::to_vec(&header)?;
     lines.push(b'\n');
     serde_json::to_writer(&mut lines, marks)?;
     lines.push(b'\n');
-    serde_json::to_writer(&mut lines, state)?;
+    lines.extend_from_slice(state);
     lines.push(b'\n');
     replace_file(&folder.join(file_name(header.header.number)), &seal(lines))
 }
@@ -165,6 +165,11 @@ impl Lines {
     /// [`Unreadable::Damaged`].
     pub(super) fn marks(&self) -> Result<MarkBook, Unreadable> {
         self.line(1)
+    }
+
+    /// Its state as it was written.
+    pub(super) fn raw_state(&self) -> Option<&str> {
+        self.text.lines().nth(2)
     }
 
     /// Its state.

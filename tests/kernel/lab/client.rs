@@ -86,12 +86,27 @@ impl<'a> Client<'a> {
         source: impl Into<Option<&'s str>>,
         target: &str,
     ) -> Result<Connection, Failure> {
-        let (source, target) = addresses(source.into(), target);
-        let stream = self.namespace.run(|| connect_tcp(source, target, self.patience))?;
+        let source = source.into();
+        self.namespace.run(|| self.connect_inside(source, target))
+    }
+
+    /// [`Client::connect`] for a thread that is inside the client's namespace already.
+    pub(super) fn connect_inside(
+        &self,
+        source: Option<&str>,
+        target: &str,
+    ) -> Result<Connection, Failure> {
+        let (source, target) = addresses(source, target);
+        let stream = connect_tcp(source, target, self.patience)?;
         stream.set_read_timeout(Some(self.patience))?;
         let mut connection = Connection { stream: BufReader::new(stream), server: String::new() };
         connection.server = connection.read_answer()?;
         Ok(connection)
+    }
+
+    /// Runs `work` in a thread inside the client's namespace.
+    pub(super) fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        self.namespace.run(work)
     }
 
     /// Who answers a datagram from `source` to `target`. Only an answer from
@@ -156,6 +171,13 @@ impl Connection {
     pub(crate) fn ask(&mut self) -> Answer {
         self.stream.get_mut().write_all(b"who?\n")?;
         self.read_answer()
+    }
+
+    /// Waits for an answer however long it takes; what is given back ends the waiting
+    /// by `shutdown`.
+    pub(super) fn patient(&self) -> TcpStream {
+        self.stream.get_ref().set_read_timeout(None).unwrap();
+        self.stream.get_ref().try_clone().unwrap()
     }
 
     fn read_answer(&mut self) -> Answer {

@@ -24,15 +24,19 @@ mod director;
 mod namespace;
 mod program;
 mod real_server;
+mod seen;
 mod servers;
 mod topology;
+mod traffic;
 
 pub(crate) use client::{Answer, Client, Connection, Failure, Tally, client_v4, client_v6};
 pub(crate) use director::{Director, copy_in_memory};
 pub(crate) use namespace::Namespace;
-pub(crate) use program::{Ended, Program, Running};
+pub(crate) use program::{Ended, Program, Running, Terminal};
 pub(crate) use real_server::{Kind, RealServer};
+pub(crate) use seen::{Line, Seen};
 pub(crate) use servers::Request;
+pub(crate) use traffic::Traffic;
 
 /// The virtual addresses, on the director and on `Dr` and `Tunnel` servers.
 pub(crate) const VIPS_V4: [&str; 2] = ["172.18.100.7", "172.18.100.8"];

@@ -1,11 +1,13 @@
 //! A program that runs inside a namespace of the lab.
 
 use std::ffi::OsStr;
-use std::io::Write;
+use std::fs::File;
+use std::io::{Read, Write};
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 
 use rustix::process::{Pid, Signal, kill_process};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 use super::Namespace;
 
@@ -66,6 +68,18 @@ impl<'a> Program<'a> {
         Running { child: Some(child) }
     }
 
+    /// Starts it on a terminal of its own, which is all that it reads and writes.
+    pub(crate) fn spawn_on_terminal(mut self) -> (Running, Terminal) {
+        let (terminal, end) = Terminal::open();
+        let side = || Stdio::from(end.try_clone().unwrap());
+        self.command.stdin(side()).stdout(side()).stderr(side());
+        let (namespace, command) = (self.namespace, &mut self.command);
+        let child = namespace
+            .run(|| command.spawn())
+            .unwrap_or_else(|error| panic!("can't start {:?}: {error}", self.command));
+        (Running { child: Some(child) }, terminal)
+    }
+
     /// Runs it to its end, whatever that is.
     pub(crate) fn run(self) -> Ended {
         self.spawn().wait()
@@ -87,6 +101,39 @@ impl<'a> Program<'a> {
     }
 }
 
+/// The person's side of a terminal.
+pub(crate) struct Terminal {
+    side: File,
+    seen: String,
+}
+
+impl Terminal {
+    /// A terminal, and the program's side of it.
+    fn open() -> (Self, File) {
+        let side = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+        grantpt(&side).unwrap();
+        unlockpt(&side).unwrap();
+        let name = ptsname(&side, Vec::new()).unwrap();
+        let end = File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap();
+        (Self { side: side.into(), seen: String::new() }, end)
+    }
+
+    /// Returns when `text` was shown.
+    pub(crate) fn wait_for(&mut self, text: &str) {
+        let mut bytes = [0; 1024];
+        while !self.seen.contains(text) {
+            let length = self.side.read(&mut bytes).unwrap_or(0);
+            assert!(length > 0, "the terminal ended before {text:?}: {}", self.seen);
+            self.seen += &String::from_utf8_lossy(&bytes[..length]);
+        }
+    }
+
+    /// Types.
+    pub(crate) fn type_in(&mut self, text: &str) {
+        self.side.write_all(text.as_bytes()).unwrap();
+    }
+}
+
 /// A program that runs; it is killed when this is dropped. Its output is read
 /// at the end, so it must not print more than a pipe holds (64 KiB) before.
 pub(crate) struct Running {
@@ -94,6 +141,11 @@ pub(crate) struct Running {
 }
 
 impl Running {
+    /// Its process number.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.as_ref().unwrap().id()
+    }
+
     /// Sends it a signal.
     pub(crate) fn signal(&self, signal: Signal) {
         let child = self.child.as_ref().unwrap();

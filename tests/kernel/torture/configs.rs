@@ -4,7 +4,7 @@
 use std::fmt::Write;
 use std::str::FromStr;
 
-use fwmarkctl::compile::compile;
+use fwmarkctl::compile::{Past, compile};
 use fwmarkctl::config::{Options, Sources, load};
 use fwmarkctl::model::MarkRange;
 use fwmarkctl::state::{DirectorState, MarkBook};
@@ -24,9 +24,9 @@ impl Config {
         let options = Options { effective_uid: 0, presets: None, extra_schedulers: &[] };
         let config = load(Sources::text(text.clone()), &options)
             .unwrap_or_else(|errors| panic!("{errors}\n{text}"));
-        // Marks that are remembered are those that are chosen anew: they depend on names.
+        // A mark that is remembered is the one that is chosen anew: it depends on the name.
         let book = MarkBook::default();
-        let compiled = compile(&config.groups, MarkRange::DEFAULT, &book).unwrap();
+        let compiled = compile(&config.groups, MarkRange::DEFAULT, Past::of(&book)).unwrap();
         Self { text, state: compiled.state }
     }
 }
@@ -85,6 +85,7 @@ impl Group {
             format!("2001:db8:2::{}", 1 + (number + shift) % 3),
         ];
         let vips = match (whole, self.has(':')) {
+            _ if self.has_automatic_marks() => format!("{:?}", self.vips_of(number)),
             (true, true) => format!("{own:?}"),
             (true, false) => format!("{:?}", &own[..1]),
             (false, _) => format!("{:?}", self.vips),
@@ -116,6 +117,20 @@ impl Group {
             }
         }
         writeln!(text, "real = [{}]", real.join(", ")).unwrap();
+    }
+
+    /// Whether a mark is chosen by the group's name.
+    fn has_automatic_marks(&self) -> bool {
+        !self.own_mark || self.persistence == "ppc"
+    }
+
+    /// VIPs that only group number `number` ever has: who takes those of a group that is
+    /// gone would get its automatic mark, and that mark depends on all that was before.
+    fn vips_of(&self, number: usize) -> Vec<String> {
+        let v4 = self.persistence == "pcc" || self.has('.');
+        let v4 = v4.then(|| format!("10.0.3.{}", 1 + number));
+        let v6 = self.has(':').then(|| format!("2001:db8:3::{}", 1 + number));
+        v4.into_iter().chain(v6).collect()
     }
 
     fn has(&self, mark_of_family: char) -> bool {

@@ -1,0 +1,158 @@
+//! What an administrator should know of a plan: where the kernel cannot do it unnoticed.
+
+use std::collections::BTreeSet;
+
+use super::{FrameChange, Plan, ServiceChange};
+use crate::model::GroupName;
+use crate::state::{Lookup, ServiceKey};
+
+impl Plan {
+    /// What an administrator should know before the plan is carried out.
+    pub fn notes(&self) -> Vec<String> {
+        self.exchanged_schedulers()
+            .chain(self.exchanged_marks())
+            .chain(self.rebuilt_intervals())
+            .collect()
+    }
+
+    /// `ip_vs_unbind_scheduler`, then an RCU period, then `ip_vs_bind_scheduler`
+    /// (`net/netfilter/ipvs/ip_vs_sched.c`); 36 ms were measured.
+    fn exchanged_schedulers(&self) -> impl Iterator<Item = String> {
+        let exchanged = self.stage.iter().filter_map(|change| match change {
+            ServiceChange::EditService { key, before, after }
+                if before.scheduler != after.scheduler =>
+            {
+                Some(key)
+            }
+            _ => None,
+        });
+        exchanged.map(|key| {
+            format!("{key}: new connections are refused for some 40 ms while the scheduler changes")
+        })
+    }
+
+    /// A table that is made anew is marked by at once, but for its interval maps, which are
+    /// empty until they are exchanged, shortly after all else of the batch is in force
+    /// (`nft_set_commit_update` in `net/netfilter/nf_tables_api.c`, `nft_pipapo_commit` in
+    /// `nft_set_pipapo.c`). The new table's shadow maps are no help: they are just as new.
+    fn rebuilt_intervals(&self) -> impl Iterator<Item = String> {
+        let entries = self.switch.entries.iter();
+        let rebuilt = entries.filter(|_| self.switch.frame == FrameChange::Rebuild);
+        let late = rebuilt.filter(|change| change.key.lookup() == Lookup::Range);
+        let groups: BTreeSet<_> =
+            late.filter_map(|change| Some(change.after.as_ref()?.group.clone())).collect();
+        groups.into_iter().map(|group| {
+            let whose = named(group.as_ref());
+            format!(
+                "{whose}: new connections to prefixes and port ranges may be refused for a moment"
+            )
+        })
+    }
+
+    /// IPVS keeps a connection under its service; a packet of it that arrives when the
+    /// service is gone is dropped without an answer (`ip_vs_in_hook` in
+    /// `net/netfilter/ipvs/ip_vs_core.c`, which finds its destination unavailable).
+    fn exchanged_marks(&self) -> impl Iterator<Item = String> {
+        let retired: BTreeSet<_> = self.retire.iter().filter_map(removed_service).collect();
+        let silenced = self.switch.entries.iter().filter_map(|change| {
+            let (before, after) = (change.before.as_ref()?, change.after.as_ref()?);
+            let key = ServiceKey::Mark { mark: before.mark?, family: change.key.family() };
+            (before.mark != after.mark && retired.contains(&key)).then(|| before.group.clone())
+        });
+        let groups: BTreeSet<_> = silenced.collect();
+        groups.into_iter().map(|group| {
+            format!(
+                "established connections of {} fall silent: its mark changes, and they go with \
+                 the service of the old mark; new connections are not refused",
+                named(group.as_ref())
+            )
+        })
+    }
+}
+
+fn named(group: Option<&GroupName>) -> String {
+    group.map_or_else(|| "no group".to_owned(), |name| format!("group {name}"))
+}
+
+/// The service that a change removes, if it does.
+fn removed_service(change: &ServiceChange) -> Option<ServiceKey> {
+    match change {
+        ServiceChange::RemoveService(key, _) => Some(*key),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Family, Mark, PortRange, Protocol};
+    use crate::plan::{EntryChange, MarkSwitch};
+    use crate::state::{MarkEntry, MarkKey, ServiceFlags, VirtualService};
+
+    /// An entry change of the port 80, or of the range from there.
+    fn change(address: &str, last: u16, before: Option<u32>, after: Option<u32>) -> EntryChange {
+        let entry =
+            |mark| MarkEntry { mark: Mark::new(mark), group: Some("web".parse().expect("a name")) };
+        EntryChange {
+            key: MarkKey {
+                destination: address.parse().expect(address),
+                protocol: Protocol::Tcp,
+                ports: PortRange::new(80, last).expect("ports"),
+            },
+            before: before.map(entry),
+            after: after.map(entry),
+        }
+    }
+
+    /// The removal of the service of a mark.
+    fn removal(mark: u32) -> ServiceChange {
+        let service = VirtualService {
+            group: None,
+            recorded: true,
+            scheduler: "rr".parse().expect("a name"),
+            flags: ServiceFlags::default(),
+            timeout: 0,
+            netmask: crate::state::Netmask::host(Family::Ipv4),
+            engine: None,
+            destinations: Vec::new(),
+        };
+        let mark = Mark::new(mark).expect("a mark");
+        ServiceChange::RemoveService(ServiceKey::Mark { mark, family: Family::Ipv4 }, service)
+    }
+
+    fn notes(frame: FrameChange, entries: Vec<EntryChange>, retire: Vec<u32>) -> Vec<String> {
+        let switch = MarkSwitch { frame, entries, ..MarkSwitch::default() };
+        let retire = retire.into_iter().map(removal).collect();
+        Plan { switch, retire, ..Plan::default() }.notes()
+    }
+
+    #[test]
+    fn interval_maps_of_a_rebuilt_table_are_noted_once_for_their_group() {
+        let new = |address, last| change(address, last, None, Some(1));
+        let both = vec![new("192.0.2.0/24", 80), new("192.0.2.1", 90)];
+        let found = notes(FrameChange::Rebuild, both.clone(), vec![]);
+        assert_eq!(found.len(), 1);
+        assert!(found[0].starts_with("group web: new connections to prefixes"), "{found:?}");
+        let of_a_hash_map = vec![new("192.0.2.1", 80)];
+        assert_eq!(notes(FrameChange::Rebuild, of_a_hash_map, vec![]), [""; 0]);
+        for frame in [FrameChange::Create, FrameChange::Keep, FrameChange::RewriteRules] {
+            assert_eq!(notes(frame, both.clone(), vec![]), [""; 0]);
+        }
+    }
+
+    #[test]
+    fn connections_that_go_with_the_service_of_an_old_mark_are_noted_once_for_their_group() {
+        let keep = FrameChange::Keep;
+        let changed = |address| change(address, 80, Some(1), Some(2));
+        let both = vec![changed("192.0.2.1"), changed("192.0.2.2")];
+        let found = notes(keep, both.clone(), vec![1, 7]);
+        assert_eq!(found.len(), 1);
+        let words = "established connections of group web fall silent: its mark changes";
+        assert!(found[0].starts_with(words), "{found:?}");
+        // The service stays, as in a trial; or the group only gets another name or goes.
+        assert_eq!(notes(keep, both, vec![7]), [""; 0]);
+        let same = vec![change("192.0.2.1", 80, Some(1), Some(1))];
+        assert_eq!(notes(keep, same, vec![1]), [""; 0]);
+        assert_eq!(notes(keep, vec![change("192.0.2.1", 80, Some(1), None)], vec![1]), [""; 0]);
+    }
+}
