@@ -49,6 +49,7 @@ pub mod error;
 pub mod model;
 pub mod netlink;
 pub mod plan;
+pub mod real_server;
 pub mod render;
 pub mod state;
 pub mod transaction;

@@ -12,6 +12,7 @@ fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("plan", &["model", "state"][..]),
         ("backend", &["model", "state", "plan", "netlink"][..]),
         ("transaction", &["model", "state", "plan", "backend"][..]),
+        ("real_server", &["model", "netlink", "transaction"][..]),
         ("config", &["model"][..]),
         ("compile", &["model", "state"][..]),
         ("render", &["model", "state"][..]),
