@@ -58,6 +58,9 @@ _fwmarkctl() {
             fwmarkctl,status)
                 cmd="fwmarkctl__subcmd__status"
                 ;;
+            fwmarkctl,watch)
+                cmd="fwmarkctl__subcmd__watch"
+                ;;
             fwmarkctl__subcmd__history,diff)
                 cmd="fwmarkctl__subcmd__history__subcmd__diff"
                 ;;
@@ -80,7 +83,7 @@ _fwmarkctl() {
 
     case "${cmd}" in
         fwmarkctl)
-            opts="-c -o -v -q -h -V --config --state-dir --run-dir --backend --output --color --verbose --quiet --help --version check compile plan apply confirm rollback history recover await-confirmation status clear realserver explain completions"
+            opts="-c -o -v -q -h -V --config --state-dir --run-dir --backend --output --color --verbose --quiet --help --version check compile plan apply watch confirm rollback history recover await-confirmation status clear realserver explain completions"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1000,6 +1003,56 @@ _fwmarkctl() {
                 return 0
             fi
             case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --run-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --backend)
+                    COMPREPLY=($(compgen -W "nftables iptables" -- "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        fwmarkctl__subcmd__watch)
+            opts="-c -o -v -q -h --interval --no-apply --config --state-dir --run-dir --backend --output --color --verbose --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

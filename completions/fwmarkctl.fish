@@ -42,6 +42,7 @@ complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "check" -d 'Chec
 complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "compile" -d 'Print what the configuration becomes, for other tools'
 complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "plan" -d 'Show what an apply would change; write nothing'
 complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "apply" -d 'Make the kernel hold what the configuration says, as one transaction'
+complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "watch" -d 'Apply, then stay and repair what others change, as it happens'
 complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "confirm" -d 'Keep what `apply --confirm-within` tries'
 complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "rollback" -d 'Return to an earlier generation; while a trial waits, to the state before it'
 complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "history" -d 'List the generations: what was applied, when, by whom, how it ended'
@@ -114,6 +115,21 @@ complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand apply" -l no-wait -d
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand apply" -s v -l verbose -d 'Say more on standard error (repeatable)'
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand apply" -s q -l quiet -d 'Print nothing but errors'
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand apply" -s h -l help -d 'Print help'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand watch" -l interval -d 'How often to look at IPVS, which tells nobody when it changes (0.1 to 3600)' -r
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand watch" -s c -l config -d 'Read this file instead of /etc/fwmarkctl (\'-\' is standard input; repeatable)' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand watch" -l state-dir -d 'Where the history is kept' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand watch" -l run-dir -d 'Where what a reboot forgets is kept' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand watch" -l backend -d 'What marks packets, whatever the configuration says: nftables or iptables' -r -f -a "nftables\t'nftables, by netlink'
+iptables\t'iptables, by iptables-restore'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand watch" -s o -l output -d 'How to print: text or json' -r -f -a "text\t'For people'
+json\t'One JSON document'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand watch" -l color -d 'When to colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand watch" -l no-apply -d 'Begin with what was applied last, whatever the configuration says'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand watch" -s v -l verbose -d 'Say more on standard error (repeatable)'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand watch" -s q -l quiet -d 'Print nothing but errors'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand watch" -s h -l help -d 'Print help'
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand confirm" -s c -l config -d 'Read this file instead of /etc/fwmarkctl (\'-\' is standard input; repeatable)' -r -F
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand confirm" -l state-dir -d 'Where the history is kept' -r -F
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand confirm" -l run-dir -d 'Where what a reboot forgets is kept' -r -F
@@ -193,7 +209,7 @@ json\t'One JSON document'"
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand recover" -l color -d 'When to colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
-complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand recover" -l abandon -d 'Forget the interrupted transaction, and leave the kernel as it is'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand recover" -l abandon -d 'Forget the interrupted transaction or trial, and leave the kernel as it is'
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand recover" -l no-wait -d 'Exit with 5 when another fwmarkctl is at work, instead of waiting for it'
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand recover" -s v -l verbose -d 'Say more on standard error (repeatable)'
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand recover" -s q -l quiet -d 'Print nothing but errors'

@@ -46,6 +46,8 @@ pub mod cli;
 pub mod compile;
 pub mod config;
 pub mod error;
+#[cfg(feature = "fail-points")]
+pub mod fail_points;
 pub mod model;
 pub mod netlink;
 pub mod plan;

@@ -177,10 +177,11 @@ proptest! {
     fn another_editor_makes_us_plan_again_or_give_up(
         a in states::state(),
         b in states::state(),
+        after in 0_u32..3,
         times in 1_u32..12,
     ) {
         let memory = director_in(&a);
-        memory.set_fault(Some(Fault::Meddle(times)));
+        memory.set_fault(Some(Fault::Meddle { after, times }));
         match run(&memory, &b, false) {
             Ok(_) => prop_assert!(holds(&memory, &b)),
             Err(TransactionError::Restored { .. }) => prop_assert!(holds(&memory, &a)),

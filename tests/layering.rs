@@ -8,10 +8,11 @@ fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
     BTreeMap::from([
         ("model", &[][..]),
         ("netlink", &[][..]),
+        ("fail_points", &[][..]),
         ("state", &["model"][..]),
         ("plan", &["model", "state"][..]),
-        ("backend", &["model", "state", "plan", "netlink"][..]),
-        ("transaction", &["model", "state", "plan", "backend"][..]),
+        ("backend", &["model", "state", "plan", "netlink", "fail_points"][..]),
+        ("transaction", &["model", "state", "plan", "backend", "fail_points"][..]),
         ("real_server", &["model", "netlink", "transaction"][..]),
         ("config", &["model"][..]),
         ("compile", &["model", "state"][..]),

@@ -11,8 +11,8 @@ use super::{
     NetfilterError, Observed,
 };
 use crate::netlink::NetlinkError;
-use crate::plan::{FrameChange, MarkSwitch, ServiceChange};
-use crate::state::{Destination, ServiceKey, ServiceTable};
+use crate::plan::{EntryChange, FrameChange, MarkSwitch, ServiceChange};
+use crate::state::{Destination, MarkKey, Marking, ServiceKey, ServiceTable};
 
 /// What goes wrong, and when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,8 +28,13 @@ pub enum Fault {
     /// The process dies just before the k-th change: nothing after it is run, and the
     /// director keeps what it holds.
     Die(usize),
-    /// Somebody commits to the ruleset just before each of the next k switches.
-    Meddle(u32),
+    /// Somebody commits to the ruleset just before each of some switches.
+    Meddle {
+        /// How many switches come before these.
+        after: u32,
+        /// How many these are.
+        times: u32,
+    },
 }
 
 /// What a death by [`Fault::Die`] unwinds with.
@@ -120,18 +125,21 @@ impl Netfilter for MemoryDirector {
     fn switch(&self, change: &MarkSwitch, at: Generation) -> Result<(), NetfilterError> {
         let mut kernel = self.kernel.borrow_mut();
         kernel.writes += 1;
-        if let Some(Fault::Meddle(times)) = kernel.fault
-            && times > 0
-        {
-            kernel.fault = Some(Fault::Meddle(times - 1));
-            kernel.generation += 1;
+        match kernel.fault {
+            Some(Fault::Meddle { after: 0, times }) if times > 0 => {
+                kernel.fault = Some(Fault::Meddle { after: 0, times: times - 1 });
+                kernel.generation += 1;
+            }
+            Some(Fault::Meddle { after, times }) if after > 0 => {
+                kernel.fault = Some(Fault::Meddle { after: after - 1, times });
+            }
+            _ => {}
         }
         if Generation(kernel.generation) != at {
             return Err(NetfilterError::StaleGeneration);
         }
         if kernel.refuses() {
-            let reason = "the memory director was told to".to_owned();
-            return Err(NetfilterError::Refused { object: "the switch".to_owned(), reason });
+            return Err(refused(&"the switch", "the memory director was told to"));
         }
         kernel.ruleset = switched(&kernel.ruleset, change)?;
         kernel.generation += 1;
@@ -147,18 +155,14 @@ impl Netfilter for MemoryDirector {
 /// The ruleset after a switch, as in nf_tables, what is added must not exist and what
 /// is removed must.
 fn switched(from: &MarkRuleset, change: &MarkSwitch) -> Result<MarkRuleset, NetfilterError> {
-    let refused = |object: String, reason: &str| NetfilterError::Refused {
-        object,
-        reason: reason.to_owned(),
-    };
     let mut to = from.clone();
     match change.frame {
         FrameChange::Remove => return Ok(MarkRuleset::default()),
         FrameChange::Create if from.frame != Frame::Absent => {
-            return Err(refused("the table".to_owned(), "it exists"));
+            return Err(refused(&"the table", "it exists"));
         }
         FrameChange::Keep if from.frame == Frame::Absent => {
-            return Err(refused("the table".to_owned(), "it does not exist"));
+            return Err(refused(&"the table", "it does not exist"));
         }
         FrameChange::Create | FrameChange::Rebuild => {
             to = MarkRuleset { frame: Frame::Intact, ..MarkRuleset::default() };
@@ -166,18 +170,8 @@ fn switched(from: &MarkRuleset, change: &MarkSwitch) -> Result<MarkRuleset, Netf
         FrameChange::RewriteRules => to.frame = Frame::Intact,
         FrameChange::Keep => {}
     }
-    for entry in &change.entries {
-        if entry.before.is_some() && to.entries.remove(&entry.key).is_none() {
-            return Err(refused(entry.key.to_string(), "it does not exist"));
-        }
-    }
-    for entry in &change.entries {
-        if let Some(after) = &entry.after
-            && to.entries.insert(entry.key, after.clone()).is_some()
-        {
-            return Err(refused(entry.key.to_string(), "it exists"));
-        }
-    }
+    exchange(&mut to.entries, &change.entries, |one, other| one.lookup() == other.lookup())?;
+    exchange(&mut to.shadow, &change.shadow, |_, _| true)?;
     for entry in &change.ledger {
         match &entry.after {
             Some(after) => to.ledger.services.insert(entry.key, after.clone()),
@@ -188,6 +182,32 @@ fn switched(from: &MarkRuleset, change: &MarkSwitch) -> Result<MarkRuleset, Netf
         to.ledger.record = Some(record.clone());
     }
     Ok(to)
+}
+
+/// All removals, then all additions. A map refuses what meets an entry that it holds.
+fn exchange(
+    entries: &mut Marking,
+    changes: &[EntryChange],
+    share_a_map: fn(&MarkKey, &MarkKey) -> bool,
+) -> Result<(), NetfilterError> {
+    for EntryChange { key, before, .. } in changes {
+        if before.is_some() && entries.remove(key).is_none() {
+            return Err(refused(key, "it does not exist"));
+        }
+    }
+    for EntryChange { key, after, .. } in changes {
+        let Some(after) = after else { continue };
+        let meets = |held: &MarkKey| share_a_map(held, key) && held.meets(key);
+        if entries.keys().any(meets) {
+            return Err(refused(key, "it exists, or overlaps what exists"));
+        }
+        entries.insert(*key, after.clone());
+    }
+    Ok(())
+}
+
+fn refused(object: &impl ToString, reason: &str) -> NetfilterError {
+    NetfilterError::Refused { object: object.to_string(), reason: reason.to_owned() }
 }
 
 impl Ipvs for MemoryDirector {

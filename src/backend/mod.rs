@@ -4,6 +4,8 @@
 //! folder, and another one (eBPF, a director elsewhere) added without touching the
 //! planner or the transaction.
 
+#[cfg(feature = "fail-points")]
+pub mod fail_points;
 pub mod ipvs;
 pub mod memory;
 pub mod nftables;
@@ -102,8 +104,9 @@ pub trait Netfilter {
     /// [`NetfilterError`], never [`NetfilterError::Refused`].
     fn observe(&self) -> Result<Observed<MarkRuleset>, NetfilterError>;
 
-    /// Takes one atomic step from what was observed at `at`. On any error but
-    /// [`NetfilterError::Unknown`] nothing has changed.
+    /// Takes one atomic step from what was observed at `at`, after which the generation is
+    /// the [next](Generation::next). On any error but [`NetfilterError::Unknown`] nothing
+    /// has changed.
     ///
     /// # Errors
     /// [`NetfilterError`].

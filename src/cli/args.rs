@@ -112,6 +112,13 @@ pub enum Command {
     #[command(after_help = "Exit codes: 0 done or in sync, 1 failed and the state from before \
                             stands,\n2 nothing was tried, 4 neither done nor undone, 5 another one is at work")]
     Apply(ApplyOptions),
+    /// Apply, then stay and repair what others change, as it happens
+    #[command(
+        after_help = "SIGHUP applies the configuration anew; SIGTERM and SIGINT end the watch.\n\
+                            What is repaired is the last generation: the watch follows an apply or a\n\
+                            rollback by somebody else."
+    )]
+    Watch(WatchOptions),
     /// Keep what `apply --confirm-within` tries
     Confirm {
         /// Exit with 5 when another fwmarkctl is at work, instead of waiting for it
@@ -135,7 +142,7 @@ pub enum Command {
     },
     /// Finish or undo an interrupted transaction; every command that writes does it first
     Recover {
-        /// Forget the interrupted transaction, and leave the kernel as it is
+        /// Forget the interrupted transaction or trial, and leave the kernel as it is
         #[arg(long)]
         abandon: bool,
         /// Exit with 5 when another fwmarkctl is at work, instead of waiting for it
@@ -264,6 +271,17 @@ pub enum RealServerMethod {
     Nat,
 }
 
+/// How to watch.
+#[derive(Debug, Clone, Args)]
+pub struct WatchOptions {
+    /// How often to look at IPVS, which tells nobody when it changes (0.1 to 3600)
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = interval)]
+    pub interval: Duration,
+    /// Begin with what was applied last, whatever the configuration says
+    #[arg(long)]
+    pub no_apply: bool,
+}
+
 /// What to show of the history.
 #[derive(Debug, Clone, Subcommand)]
 pub enum HistoryCommand {
@@ -300,6 +318,15 @@ fn duration(text: &str) -> Result<Duration, String> {
     match number.checked_mul(factor) {
         Some(seconds @ 1..=86_400) => Ok(Duration::from_secs(seconds)),
         _ => Err("between 1s and 24h".to_owned()),
+    }
+}
+
+/// Reads a number of seconds, of which parts may be given: `5`, `0.5`.
+fn interval(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "a number of seconds, such as 5")?;
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(interval) if (0.1..=3600.0).contains(&seconds) => Ok(interval),
+        _ => Err("between 0.1 and 3600 seconds".to_owned()),
     }
 }
 

@@ -22,6 +22,12 @@ use rustix::time::{
 use super::args::Global;
 use super::{Context, record_error};
 use crate::error::{Error, Exit};
+use crate::transaction::uptime;
+
+/// How often it tries to end a trial that does not end, and how long it waits in between:
+/// whatever is in the way may go. After that the next command ends it.
+const RETRIES: u32 = 60;
+const RETRY: Duration = Duration::from_secs(1);
 
 /// What it says when it stands.
 const STANDS: &str = "watching";
@@ -69,17 +75,25 @@ pub(super) fn run(context: &Context) -> Result<Exit, Error> {
     let mut stdout = std::io::stdout();
     writeln!(stdout, "{STANDS}").and_then(|()| stdout.flush()).map_err(&failed)?;
     let Some(first) = trial_file.find().map_err(&failed)? else { return Ok(Exit::Done) };
+    let mut refusals = 0;
     loop {
-        match trial_file.find().map_err(&failed)? {
+        let until = match trial_file.find().map_err(&failed)? {
             Some(trial) if trial.generation == first.generation => match trial.left() {
-                Some(_) => {
-                    wait(&changes, trial.deadline).map_err(|errno| failed(errno.into()))?;
-                }
+                Some(_) => trial.deadline,
                 // Ending it is the first thing that a session does.
-                None => drop(context.session("end of a trial", false)?),
+                None => match context.session("end of a trial", false) {
+                    Ok(_) => continue,
+                    Err(error) if refusals == RETRIES => return Err(error),
+                    Err(error) => {
+                        tracing::debug!("the trial does not end: {}", error.sentence());
+                        refusals += 1;
+                        uptime() + RETRY
+                    }
+                },
             },
             _ => return Ok(Exit::Done),
-        }
+        };
+        wait(&changes, until).map_err(|errno| failed(errno.into()))?;
     }
 }
 

@@ -12,6 +12,7 @@ pub(super) fn run(context: &mut Context, abandon: bool, no_wait: bool) -> Result
     if abandon {
         let session = context.bare_session("recover", no_wait)?;
         session.run.remove().map_err(record_error("remove the journal"))?;
+        session.trial_file.remove().map_err(record_error("end the trial"))?;
         context.output.json(&document("abandoned", None))?;
         context
             .output

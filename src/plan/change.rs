@@ -128,6 +128,8 @@ pub struct MarkSwitch {
     pub frame: FrameChange,
     /// The entries that differ.
     pub entries: Vec<EntryChange>,
+    /// The entries of the shadow maps that come or go.
+    pub shadow: Vec<EntryChange>,
     /// The ledger's entries that differ.
     pub ledger: Vec<LedgerChange>,
     /// The commit record of this switch, which replaces the one before.
@@ -137,6 +139,7 @@ pub struct MarkSwitch {
 impl MarkSwitch {
     /// Whether it changes nothing; the record alone is no reason to write.
     pub fn is_empty(&self) -> bool {
-        self.frame == FrameChange::Keep && self.entries.is_empty() && self.ledger.is_empty()
+        let Self { frame, entries, shadow, ledger, record: _ } = self;
+        *frame == FrameChange::Keep && entries.is_empty() && shadow.is_empty() && ledger.is_empty()
     }
 }

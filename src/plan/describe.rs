@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{FrameChange, LedgerChange, Plan, ServiceChange};
+use super::{EntryChange, FrameChange, LedgerChange, Plan, ServiceChange};
 use crate::model::GroupName;
 
 /// When a change happens.
@@ -108,6 +108,7 @@ impl Plan {
             self.stage.iter().map(|change| self.service_line(Phase::Stage, change)).collect();
         lines.extend(self.frame_lines());
         lines.extend(self.entry_lines());
+        lines.extend(self.leftover_lines());
         lines.extend(self.ledger_lines());
         lines.extend(self.retire.iter().map(|change| self.service_line(Phase::Retire, change)));
         lines
@@ -119,9 +120,11 @@ impl Plan {
         let entries = self.switch.entries.iter();
         let entries = entries.map(|change| action(change.before.is_some(), change.after.is_some()));
         let repairs = self.repairs().map(|_| Action::Change);
+        let leftovers = self.leftovers().map(|_| Action::Remove);
         services
             .chain(entries)
             .chain(repairs)
+            .chain(leftovers)
             .chain(
                 self.lone_ledger_changes()
                     .map(|change| action(change.before.is_some(), change.after.is_some())),
@@ -194,6 +197,27 @@ impl Plan {
                 before: change.before.as_ref().map(show),
                 after: change.after.as_ref().map(show),
             }
+        })
+    }
+
+    /// What the shadow maps hold and need not: it is taken out in the switch, or before it
+    /// where the switch has a shadow of its own.
+    fn leftovers(&self) -> impl Iterator<Item = &EntryChange> {
+        let changes = self.shadow.changes.iter().chain(&self.switch.shadow);
+        changes.filter(|change| change.before.is_some())
+    }
+
+    fn leftover_lines(&self) -> impl Iterator<Item = ChangeLine> + '_ {
+        self.leftovers().map(|change| ChangeLine {
+            phase: Phase::Switch,
+            action: Action::Remove,
+            object: Object::MarkRule,
+            group: change.before.as_ref().and_then(|entry| entry.group.clone()),
+            key: change.key.to_string(),
+            before: change.before.as_ref().map(|entry| {
+                format!("{entry} in the shadow map, left by a switch that was interrupted")
+            }),
+            after: None,
         })
     }
 

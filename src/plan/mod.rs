@@ -4,17 +4,20 @@
 //! means *in sync* and *verified*. The plan has three phases, which make before they
 //! break: *stage* adds to IPVS what nothing is marked for yet, *switch* changes the
 //! marks in one atomic step, *retire* takes from IPVS what nothing is marked for now.
+//! Where the kernel would lose a mark for a moment, the switch has a *shadow*.
 
 mod change;
 mod conflict;
 mod describe;
 mod notes;
+mod shadow;
 
 use std::collections::BTreeMap;
 
 pub use change::{EntryChange, FrameChange, LedgerChange, MarkSwitch, ServiceChange};
 pub use conflict::Conflict;
 pub use describe::{Action, ChangeLine, Object, Phase, Summary};
+pub use shadow::Shadow;
 
 use crate::model::GroupName;
 use crate::state::{
@@ -27,6 +30,8 @@ use crate::state::{
 pub struct Plan {
     /// IPVS: services and destinations that are new, and edits in place.
     pub stage: Vec<ServiceChange>,
+    /// Netfilter: what the shadow maps hold from before the switch until after it.
+    pub shadow: Shadow,
     /// Netfilter: one atomic step.
     pub switch: MarkSwitch,
     /// IPVS: destinations that drain or go, and services that go.
@@ -52,6 +57,13 @@ impl Plan {
             _ => (&from.ruleset.entries, &from.ruleset.ledger),
         };
         plan.switch.entries = entry_changes(entries, &to.marking);
+        // In any other case the maps are made, or go, with all that they hold.
+        if matches!(plan.switch.frame, FrameChange::Keep | FrameChange::RewriteRules) {
+            plan.shadow = Shadow::of(&plan.switch.entries, &from.ruleset.shadow);
+            if plan.shadow.entries.is_empty() {
+                plan.switch.shadow = entry_changes(&from.ruleset.shadow, &nothing.0);
+            }
+        }
         plan.switch.ledger = ledger_changes(&ledger.services, to);
         if let Frame::RulesDiffer(found) | Frame::Damaged(found) = &from.ruleset.frame {
             plan.damage.clone_from(found);

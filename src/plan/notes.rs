@@ -2,13 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use super::{EntryChange, FrameChange, Plan, ServiceChange};
-use crate::state::{Lookup, MarkKey};
+use super::{FrameChange, Plan, ServiceChange};
+use crate::model::GroupName;
+use crate::state::{Lookup, ServiceKey};
 
 impl Plan {
     /// What an administrator should know before the plan is carried out.
     pub fn notes(&self) -> Vec<String> {
-        self.exchanged_schedulers().chain(self.exchanged_intervals()).collect()
+        self.exchanged_schedulers()
+            .chain(self.exchanged_marks())
+            .chain(self.rebuilt_intervals())
+            .collect()
     }
 
     /// `ip_vs_unbind_scheduler`, then an RCU period, then `ip_vs_bind_scheduler`
@@ -27,48 +31,63 @@ impl Plan {
         })
     }
 
-    /// What is new in an interval map is found only when the map is exchanged, shortly
-    /// after all else of the batch is in force (`nft_set_commit_update` in
-    /// `net/netfilter/nf_tables_api.c`, `nft_pipapo_commit` in `nft_set_pipapo.c`). Packets
-    /// that got a mark before and get it from there are not marked in between.
-    fn exchanged_intervals(&self) -> impl Iterator<Item = String> {
-        let entries = &self.switch.entries;
-        let marked_before = |change: &EntryChange| {
-            change.before.is_some()
-                || self.switch.frame == FrameChange::Rebuild
-                || entries
-                    .iter()
-                    .any(|other| other.before.is_some() && meet(&other.key, &change.key))
-        };
-        let late = entries
-            .iter()
-            .filter(|change| change.after.is_some() && change.key.lookup() == Lookup::Range)
-            .filter(|change| marked_before(change));
-        let groups: BTreeSet<_> = late
-            .map(|change| change.after.as_ref().and_then(|entry| entry.group.clone()))
-            .collect();
+    /// A table that is made anew is marked by at once, but for its interval maps, which are
+    /// empty until they are exchanged, shortly after all else of the batch is in force
+    /// (`nft_set_commit_update` in `net/netfilter/nf_tables_api.c`, `nft_pipapo_commit` in
+    /// `nft_set_pipapo.c`). The new table's shadow maps are no help: they are just as new.
+    fn rebuilt_intervals(&self) -> impl Iterator<Item = String> {
+        let entries = self.switch.entries.iter();
+        let rebuilt = entries.filter(|_| self.switch.frame == FrameChange::Rebuild);
+        let late = rebuilt.filter(|change| change.key.lookup() == Lookup::Range);
+        let groups: BTreeSet<_> =
+            late.filter_map(|change| Some(change.after.as_ref()?.group.clone())).collect();
         groups.into_iter().map(|group| {
-            let whose = group.map_or_else(|| "no group".to_owned(), |name| format!("group {name}"));
+            let whose = named(group.as_ref());
             format!(
                 "{whose}: new connections to prefixes and port ranges may be refused for a moment"
             )
         })
     }
+
+    /// IPVS keeps a connection under its service; a packet of it that arrives when the
+    /// service is gone is dropped without an answer (`ip_vs_in_hook` in
+    /// `net/netfilter/ipvs/ip_vs_core.c`, which finds its destination unavailable).
+    fn exchanged_marks(&self) -> impl Iterator<Item = String> {
+        let retired: BTreeSet<_> = self.retire.iter().filter_map(removed_service).collect();
+        let silenced = self.switch.entries.iter().filter_map(|change| {
+            let (before, after) = (change.before.as_ref()?, change.after.as_ref()?);
+            let key = ServiceKey::Mark { mark: before.mark?, family: change.key.family() };
+            (before.mark != after.mark && retired.contains(&key)).then(|| before.group.clone())
+        });
+        let groups: BTreeSet<_> = silenced.collect();
+        groups.into_iter().map(|group| {
+            format!(
+                "established connections of {} fall silent: its mark changes, and they go with \
+                 the service of the old mark; new connections are not refused",
+                named(group.as_ref())
+            )
+        })
+    }
 }
 
-/// Whether there are packets that both mean.
-fn meet(one: &MarkKey, other: &MarkKey) -> bool {
-    one.protocol == other.protocol
-        && one.ports.overlaps(other.ports)
-        && one.destination.overlaps(&other.destination)
+fn named(group: Option<&GroupName>) -> String {
+    group.map_or_else(|| "no group".to_owned(), |name| format!("group {name}"))
+}
+
+/// The service that a change removes, if it does.
+fn removed_service(change: &ServiceChange) -> Option<ServiceKey> {
+    match change {
+        ServiceChange::RemoveService(key, _) => Some(*key),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Mark, PortRange, Protocol};
-    use crate::plan::MarkSwitch;
-    use crate::state::MarkEntry;
+    use crate::model::{Family, Mark, PortRange, Protocol};
+    use crate::plan::{EntryChange, MarkSwitch};
+    use crate::state::{MarkEntry, MarkKey, ServiceFlags, VirtualService};
 
     /// An entry change of the port 80, or of the range from there.
     fn change(address: &str, last: u16, before: Option<u32>, after: Option<u32>) -> EntryChange {
@@ -85,36 +104,55 @@ mod tests {
         }
     }
 
-    fn notes(frame: FrameChange, entries: Vec<EntryChange>) -> usize {
+    /// The removal of the service of a mark.
+    fn removal(mark: u32) -> ServiceChange {
+        let service = VirtualService {
+            group: None,
+            recorded: true,
+            scheduler: "rr".parse().expect("a name"),
+            flags: ServiceFlags::default(),
+            timeout: 0,
+            netmask: crate::state::Netmask::host(Family::Ipv4),
+            engine: None,
+            destinations: Vec::new(),
+        };
+        let mark = Mark::new(mark).expect("a mark");
+        ServiceChange::RemoveService(ServiceKey::Mark { mark, family: Family::Ipv4 }, service)
+    }
+
+    fn notes(frame: FrameChange, entries: Vec<EntryChange>, retire: Vec<u32>) -> Vec<String> {
         let switch = MarkSwitch { frame, entries, ..MarkSwitch::default() };
-        Plan { switch, ..Plan::default() }.notes().len()
+        let retire = retire.into_iter().map(removal).collect();
+        Plan { switch, retire, ..Plan::default() }.notes()
     }
 
     #[test]
-    fn what_an_interval_map_takes_over_is_noted_once_for_its_group() {
-        let keep = FrameChange::Keep;
-        let exchanged = change("192.0.2.0/24", 80, Some(1), Some(2));
-        assert_eq!(notes(keep, vec![exchanged.clone()]), 1);
-        assert_eq!(notes(keep, vec![exchanged, change("192.0.2.1", 90, Some(1), Some(2))]), 1);
-        let grows =
-            vec![change("192.0.2.1", 99, None, Some(1)), change("192.0.2.1", 90, Some(1), None)];
-        assert_eq!(notes(keep, grows), 1);
-        let from_a_hash_map =
-            vec![change("192.0.2.0/24", 80, None, Some(1)), change("192.0.2.1", 80, Some(1), None)];
-        assert_eq!(notes(keep, from_a_hash_map), 1);
-        let new = vec![change("192.0.2.0/24", 80, None, Some(1))];
-        assert_eq!(notes(FrameChange::Rebuild, new), 1);
+    fn interval_maps_of_a_rebuilt_table_are_noted_once_for_their_group() {
+        let new = |address, last| change(address, last, None, Some(1));
+        let both = vec![new("192.0.2.0/24", 80), new("192.0.2.1", 90)];
+        let found = notes(FrameChange::Rebuild, both.clone(), vec![]);
+        assert_eq!(found.len(), 1);
+        assert!(found[0].starts_with("group web: new connections to prefixes"), "{found:?}");
+        let of_a_hash_map = vec![new("192.0.2.1", 80)];
+        assert_eq!(notes(FrameChange::Rebuild, of_a_hash_map, vec![]), [""; 0]);
+        for frame in [FrameChange::Create, FrameChange::Keep, FrameChange::RewriteRules] {
+            assert_eq!(notes(frame, both.clone(), vec![]), [""; 0]);
+        }
     }
 
     #[test]
-    fn what_nobody_was_marked_by_or_hash_maps_hold_is_not_noted() {
+    fn connections_that_go_with_the_service_of_an_old_mark_are_noted_once_for_their_group() {
         let keep = FrameChange::Keep;
-        assert_eq!(notes(keep, vec![change("192.0.2.1", 80, Some(1), Some(2))]), 0);
-        assert_eq!(notes(FrameChange::Rebuild, vec![change("192.0.2.1", 80, None, Some(2))]), 0);
-        let apart =
-            vec![change("192.0.2.1", 99, None, Some(1)), change("192.0.2.2", 99, Some(1), None)];
-        assert_eq!(notes(keep, apart), 0);
-        assert_eq!(notes(FrameChange::Create, vec![change("192.0.2.1", 99, None, Some(1))]), 0);
-        assert_eq!(notes(keep, vec![change("192.0.2.1", 99, Some(1), None)]), 0);
+        let changed = |address| change(address, 80, Some(1), Some(2));
+        let both = vec![changed("192.0.2.1"), changed("192.0.2.2")];
+        let found = notes(keep, both.clone(), vec![1, 7]);
+        assert_eq!(found.len(), 1);
+        let words = "established connections of group web fall silent: its mark changes";
+        assert!(found[0].starts_with(words), "{found:?}");
+        // The service stays, as in a trial; or the group only gets another name or goes.
+        assert_eq!(notes(keep, both, vec![7]), [""; 0]);
+        let same = vec![change("192.0.2.1", 80, Some(1), Some(1))];
+        assert_eq!(notes(keep, same, vec![1]), [""; 0]);
+        assert_eq!(notes(keep, vec![change("192.0.2.1", 80, Some(1), None)], vec![1]), [""; 0]);
     }
 }

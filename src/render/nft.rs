@@ -6,14 +6,17 @@ use crate::model::{Family, Mark, PortRange};
 use crate::state::{DirectorState, Lookup, MarkEntry, MarkKey, ServiceKey};
 
 /// The names and types of the maps, and the rule that looks each up: first whole
-/// addresses with a port, then whole addresses with any port, then ranges.
-const MAPS: [(&str, &str, &str); 6] = [
+/// addresses with a port, then whole addresses with any port, then ranges; and the shadow
+/// maps, which are empty but while marks switch.
+const MAPS: [(&str, &str, &str); 8] = [
     ("exact4", "ipv4_addr . inet_proto . inet_service", "ip daddr . meta l4proto . th dport"),
     ("exact6", "ipv6_addr . inet_proto . inet_service", "ip6 daddr . meta l4proto . th dport"),
     ("host4", "ipv4_addr . inet_proto", "ip daddr . meta l4proto"),
     ("host6", "ipv6_addr . inet_proto", "ip6 daddr . meta l4proto"),
     ("range4", "ipv4_addr . inet_proto . inet_service", "ip daddr . meta l4proto . th dport"),
     ("range6", "ipv6_addr . inet_proto . inet_service", "ip6 daddr . meta l4proto . th dport"),
+    ("shadow4", "ipv4_addr . inet_proto . inet_service", "ip daddr . meta l4proto . th dport"),
+    ("shadow6", "ipv6_addr . inet_proto . inet_service", "ip6 daddr . meta l4proto . th dport"),
 ];
 
 /// The marking half of a state as a script for `nft -f`. It replaces the table, whatever
@@ -36,7 +39,7 @@ fn write_table(text: &mut String, state: &DirectorState) -> fmt::Result {
     for (name, kind, _) in MAPS {
         writeln!(text, "\tmap {name} {{")?;
         writeln!(text, "\t\ttype {kind} : mark")?;
-        if name.starts_with("range") {
+        if name.starts_with("range") || name.starts_with("shadow") {
             writeln!(text, "\t\tflags interval")?;
         }
         let entries = state.marking.iter().filter(|(key, _)| map_of(key) == name);

@@ -22,6 +22,13 @@ impl MarkKey {
     pub fn family(&self) -> Family {
         self.destination.family()
     }
+
+    /// Whether there are packets that both mean.
+    pub fn meets(&self, other: &Self) -> bool {
+        self.protocol == other.protocol
+            && self.ports.overlaps(other.ports)
+            && self.destination.overlaps(&other.destination)
+    }
 }
 
 /// Which kind of map holds a [`MarkKey`], by what a packet is looked up with.

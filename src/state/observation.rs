@@ -9,6 +9,15 @@ use super::{DirectorState, Ledger, Marking, ServiceKey, ServiceTable};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Generation(pub u32);
 
+impl Generation {
+    /// The generation after one more commit, of anybody. The kernel leaves 0 out
+    /// (`nf_tables_commit` in `net/netfilter/nf_tables_api.c`).
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0.checked_add(1).unwrap_or(1))
+    }
+}
+
 /// The state of what surrounds the mark entries: table, chains, rules, maps.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Frame {
@@ -32,6 +41,9 @@ pub struct MarkRuleset {
     pub frame: Frame,
     /// The entries of the maps.
     pub entries: Marking,
+    /// The entries of the shadow maps, which are looked up last. They hold something only
+    /// while marks switch, and after a switch that was interrupted.
+    pub shadow: Marking,
     /// The commit record and the services that are ours.
     pub ledger: Ledger,
 }
@@ -55,7 +67,12 @@ impl Observation {
         let services = state.ledger_entries().collect();
         let ledger = Ledger { record: None, services };
         Self {
-            ruleset: MarkRuleset { frame, entries: state.marking.clone(), ledger },
+            ruleset: MarkRuleset {
+                frame,
+                entries: state.marking.clone(),
+                shadow: Marking::new(),
+                ledger,
+            },
             generation: Generation::default(),
             services: state.services.clone(),
         }

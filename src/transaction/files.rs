@@ -12,6 +12,13 @@ use xxhash_rust::xxh3::xxh3_64;
 /// 100 MiB. What is larger was not written by us.
 const LARGEST: u64 = 1 << 30;
 
+/// Here a process can be made to die: something was written just now. Not in what is
+/// released (Cargo.toml, `fail-points`).
+pub(super) fn fail_point() {
+    #[cfg(feature = "fail-points")]
+    crate::fail_points::call();
+}
+
 /// Options that never follow a link in the last part of a path, and make files that are
 /// ours alone to read.
 pub(super) fn private() -> OpenOptions {
@@ -42,7 +49,10 @@ pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// What the file system says, with the file's name.
 pub(crate) fn remove_file(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
-        Ok(()) => sync_folder(path).map_err(|error| named(path, &error)),
+        Ok(()) => {
+            fail_point();
+            sync_folder(path).map_err(|error| named(path, &error))
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(named(path, &error)),
     }
@@ -81,7 +91,10 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".new");
     let beside = Path::new(&beside);
-    let written = write(beside, bytes).and_then(|()| fs::rename(beside, path));
+    let written = write(beside, bytes).and_then(|()| {
+        fail_point();
+        fs::rename(beside, path)
+    });
     if written.is_err()
         && let Err(error) = fs::remove_file(beside)
         && error.kind() != io::ErrorKind::NotFound
@@ -89,6 +102,7 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
         tracing::warn!("{} is left over: {error}", beside.display());
     }
     written?;
+    fail_point();
     sync_folder(path)
 }
 

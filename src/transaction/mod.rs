@@ -15,11 +15,12 @@ mod journal;
 mod lock;
 mod progress;
 mod recover;
+mod shadow;
 
 use std::collections::BTreeSet;
 
 pub use confirm::{Trial, TrialFile, uptime};
-pub use durable::{Arm, Draft, DurableJournal};
+pub use durable::{Arm, Disarm, Draft, DurableJournal};
 pub use error::{Cause, Incomplete, TransactionError};
 pub use files::{network_namespace, replace_file};
 pub(crate) use files::{read_file, remove_file, seal, unseal};
@@ -31,7 +32,7 @@ pub use progress::{Progress, Silent, Step};
 pub use recover::Recovered;
 
 use crate::backend::{Director, IpvsError, NetfilterError};
-use crate::plan::{ChangeLine, Conflict, FrameChange, MarkSwitch, Plan, ServiceChange};
+use crate::plan::{ChangeLine, Conflict, FrameChange, MarkSwitch, Plan, ServiceChange, Shadow};
 use crate::state::{
     DirectorState, Fingerprint, Frame, Observation, Record, ServiceKey, TransactionId,
 };
@@ -84,6 +85,8 @@ pub struct Transaction<'a> {
     staged: BTreeSet<ServiceKey>,
     /// Whether the ruleset may be another one than was found.
     switched: bool,
+    /// Whether the shadow maps may hold something, though the ruleset is else as it was.
+    shadowed: bool,
     /// Whether this is the way back, which nobody stops.
     returning: bool,
 }
@@ -144,7 +147,16 @@ impl<'a> Transaction<'a> {
         progress: &'a mut dyn Progress,
     ) -> Self {
         let staged = journal.services();
-        Self { director, identity, journal, progress, staged, switched: false, returning: false }
+        Self {
+            director,
+            identity,
+            journal,
+            progress,
+            staged,
+            switched: false,
+            shadowed: false,
+            returning: false,
+        }
     }
 
     /// Leads the kernel to the aim, or leaves it as it was.
@@ -344,7 +356,8 @@ impl<'a> Transaction<'a> {
         Ok(answer?)
     }
 
-    /// The one visible instant; `false` when the ruleset is not the one of the plan.
+    /// The one visible instant, in its shadow where it needs one; `false` when the ruleset
+    /// is not the one of the plan.
     fn switch(
         &mut self,
         plan: &mut Plan,
@@ -360,11 +373,14 @@ impl<'a> Transaction<'a> {
         }
         self.progress.step(Step::Switch(plan.switch.entries.len()));
         plan.switch.record = Some(record.clone());
-        let answer = self.director.netfilter.switch(&plan.switch, observed.generation);
+        let Some(at) = self.cast_shadow(&plan.shadow, observed.generation)? else {
+            return Ok(false);
+        };
+        let answer = self.director.netfilter.switch(&plan.switch, at);
         self.switched |= matches!(answer, Ok(()) | Err(NetfilterError::Unknown(_)));
         match answer {
-            Ok(()) => Ok(true),
-            Err(NetfilterError::StaleGeneration) => Ok(false),
+            Ok(()) => {}
+            Err(NetfilterError::StaleGeneration) => return Ok(false),
             Err(error @ NetfilterError::Unknown(_)) => {
                 // The answer was lost; the ledger was not.
                 let found = self.director.netfilter.observe()?.value;
@@ -372,10 +388,14 @@ impl<'a> Transaction<'a> {
                     FrameChange::Remove => found.frame == Frame::Absent,
                     _ => found.ledger.record.as_ref() == Some(record),
                 };
-                if committed { Ok(true) } else { Err(error.into()) }
+                if !committed {
+                    return Err(error.into());
+                }
             }
-            Err(error) => Err(error.into()),
+            Err(error) => return Err(error.into()),
         }
+        self.lift_shadow(&plan.shadow.entries, at.next())?;
+        Ok(true)
     }
 
     fn retire(&mut self, plan: &Plan) -> Result<(), Cause> {
@@ -395,13 +415,19 @@ impl<'a> Transaction<'a> {
         if differences.is_empty() { Ok(()) } else { Err(Cause::Differs(differences.lines())) }
     }
 
-    /// What leads back to `before`. The ruleset is left alone where it was never
-    /// switched: it may have drifted before, which is not ours to mend on the way back.
+    /// What leads back to `before`. But for its shadow maps, the ruleset is left alone
+    /// where it was never switched: it may have drifted before, which is not ours to mend
+    /// on the way back.
     fn way_back(&self, before: &DirectorState) -> Result<(Observation, Plan), Cause> {
         let observed = observe(self.director, before, &self.staged)?;
         let mut plan = Plan::between(&observed, before);
         if !self.switched {
-            plan.switch = MarkSwitch::default();
+            plan.shadow = Shadow::default();
+            plan.switch = if self.shadowed {
+                Shadow::lift(&observed.ruleset.shadow)
+            } else {
+                MarkSwitch::default()
+            };
             plan.damage.clear();
         }
         Ok((observed, plan))
@@ -426,7 +452,10 @@ impl<'a> Transaction<'a> {
                     return self.carry_out(before, observed, &plan, &record);
                 }
                 self.change_services(Step::Stage, &plan.stage)?;
-                self.change_services(Step::Retire, &plan.retire)?;
+                if !plan.switch.is_empty() {
+                    self.lift_shadow(&observed.ruleset.shadow, observed.generation)?;
+                }
+                self.retire(&plan)?;
                 let (_, left) = self.way_back(before)?;
                 if left.is_empty() { Ok(()) } else { Err(Cause::Differs(left.lines())) }
             });

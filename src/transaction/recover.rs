@@ -35,6 +35,7 @@ impl Transaction<'_> {
         let forward = goes_forward(&intent, &observed);
         // The ruleset is left alone on the way back when it is the one of before.
         self.switched = observed.ruleset.ledger.record != intent.record_before;
+        self.shadowed = !observed.ruleset.shadow.is_empty();
         let failed = if forward {
             let plan = Plan::between(&observed, &intent.after);
             let finished = self

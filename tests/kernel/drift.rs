@@ -88,6 +88,16 @@ fn a_foreign_rule_in_our_chain_is_taken_out() {
     drifts(nft("insert rule inet fwmarkctl prerouting tcp dport 443 drop"));
 }
 
+#[test]
+fn a_flushed_ledger_is_repaired() {
+    drifts(nft("flush chain inet fwmarkctl ledger"));
+}
+
+#[test]
+fn an_element_in_a_shadow_map_is_taken_out() {
+    drifts(nft("add element inet fwmarkctl shadow4 { 172.18.100.7 . tcp . 443 : 25 }"));
+}
+
 /// A firewall that reloads takes our table with it; the journal still knows the services.
 #[test]
 fn a_flushed_ruleset_is_repaired_without_a_lost_connection() {

@@ -8,12 +8,13 @@
 //! goes on if they come back.
 
 mod groups;
+mod ranges;
 mod repairs;
 mod watchful;
 
 use crate::lab::{Failure, Line};
 use crate::scene::Fwmarkctl;
-use groups::{Group, MAIL, SHOP, Scene, WEB, config, everybody, interval_note, mail, shop, web};
+use groups::{Group, MAIL, SHOP, Scene, WEB, config, everybody, mail, shop, web};
 
 /// The web without rs3, or with it at `weight`.
 fn rs3(weight: Option<u32>) -> Group {
@@ -117,24 +118,6 @@ fn ports_and_vips_come_and_go_beside_those_that_stay() {
     });
 }
 
-/// The kernel shows what is new in an interval map a moment after the rest of the batch,
-/// and the old entry no more: the plan says so.
-#[test]
-fn a_renamed_group_of_port_ranges_may_refuse_new_connections_as_the_plan_says() {
-    let store = Group { name: "store", ..shop() };
-    Scene::play(&[web(), shop()], &[&WEB, &SHOP], |scene| {
-        let its_new_ones = |line: &Line| line.to(&SHOP) && !line.is_talk();
-        let others = |line: &Line| !its_new_ones(line);
-        for renamed in [store.clone(), shop(), store, shop()] {
-            let note = interval_note(renamed.name);
-            let told = scene.change(&[web(), renamed], others);
-            assert!(told.contains(&note), "{told}");
-        }
-        scene.unnoticed("port ranges renamed", others);
-        scene.refused_at_worst("port ranges renamed", its_new_ones);
-    });
-}
-
 /// Both marks have a service while the marks switch. The old one goes then, and with it
 /// the connections that it had.
 #[test]
@@ -145,7 +128,9 @@ fn another_mark_refuses_nobody_and_silences_the_groups_own_connections_alone() {
         let new = |line: &Line| line.to(&WEB) && !line.is_talk();
         let others = |line: &Line| !line.to(&WEB);
         for _ in 0..2 {
-            scene.change(&[other.clone(), mail()], |line| !own(line));
+            let told = scene.change(&[other.clone(), mail()], |line| !own(line));
+            let note = "note: established connections of group web fall silent: its mark changes";
+            assert_eq!(told.matches(note).count(), 1, "{told}");
             let before = scene.traffic.seen(own).talks.1;
             scene.traffic.each_answers(5, others);
             assert_eq!(scene.traffic.seen(own).talks.1, before, "they are silent");

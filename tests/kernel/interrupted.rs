@@ -7,24 +7,16 @@ use std::path::PathBuf;
 use rustix::process::Signal;
 
 use crate::lab::{Director, Running};
-use crate::scene::{Fwmarkctl, WEB_AND_MAIL, until};
+use crate::scene::{Fwmarkctl, WEB_AND_MAIL, many, reboot, until};
 
-/// Enough groups that an apply takes a while.
-fn many() -> String {
-    let group = |n: usize| {
-        format!(
-            "[group.g{n}]\nvips = [\"10.1.{}.{}\"]\nports = [\"80/tcp\"]\n\
-             real = [\"10.2.0.1\", \"10.2.0.2\"]\n",
-            n / 250,
-            n % 250 + 1
-        )
-    };
-    (0..400).map(group).collect::<String>() + WEB_AND_MAIL
+/// Enough groups that an apply takes a while, and [`WEB_AND_MAIL`].
+fn many_more() -> String {
+    many() + WEB_AND_MAIL
 }
 
-/// An apply of [`many`] that has just written down what it is about to do.
+/// An apply of [`many_more`] that has just written down what it is about to do.
 fn under_way(director: &Director) -> Running {
-    let apply = director.with(&["apply"], &many()).spawn();
+    let apply = director.with(&["apply"], &many_more()).spawn();
     until("the intent", || !intents(director).is_empty());
     apply
 }
@@ -38,7 +30,7 @@ fn intents(director: &Director) -> Vec<PathBuf> {
     })
 }
 
-/// An apply of [`many`] over [`WEB_AND_MAIL`] that is killed; its intent is left.
+/// An apply of [`many_more`] over [`WEB_AND_MAIL`] that is killed; its intent is left.
 fn killed() -> Director {
     let director = Director::alone();
     director.apply(WEB_AND_MAIL);
@@ -60,7 +52,7 @@ fn a_signal_stops_an_apply_before_the_switch_and_lets_it_finish_behind() {
         let ended = apply.wait();
         if ended.code == Some(0) {
             assert!(ended.stderr.contains("came after the switch"), "{}", ended.stderr);
-            director.in_sync(&many()).unwrap();
+            director.in_sync(&many_more()).unwrap();
         } else {
             assert_eq!(ended.code, Some(1), "{ended:?}");
             assert!(ended.stderr.contains("interrupted by SIG"), "{}", ended.stderr);
@@ -84,7 +76,7 @@ fn status_and_plan_tell_of_an_interrupted_transaction_and_recover_ends_it() {
     let (code, document) = director.json(&["recover"], "");
     let wanted = match document["recovered"].as_str().unwrap() {
         "undone" => WEB_AND_MAIL.to_owned(),
-        "finished" => many(),
+        "finished" => many_more(),
         other => panic!("{other}"),
     };
     assert_eq!(code, 0);
@@ -121,13 +113,7 @@ fn a_damaged_intent_is_told_of_and_put_aside() {
 #[test]
 fn an_intent_of_another_boot_is_dropped() {
     let director = killed();
-    director.run(|| {
-        fs::write("/run/boot_id", "00000000-0000-4000-8000-000000000001\n").unwrap();
-        let boot_id = "/proc/sys/kernel/random/boot_id";
-        rustix::mount::mount_bind("/run/boot_id", boot_id).unwrap();
-    });
-    director.nft("flush ruleset");
-    director.ipvsadm("-C");
+    reboot(&director);
     let restored = director.fwmarkctl(&["apply", "--boot"]).ok();
     assert!(restored.contains("generation 1"), "{restored}");
     assert_eq!(intents(&director), Vec::<PathBuf>::new());

@@ -4,23 +4,10 @@
 use rustix::process::Signal;
 
 use crate::lab::Director;
-use crate::scene::Fwmarkctl;
-
-/// Enough groups that an apply takes a while.
-fn many() -> String {
-    let group = |n: usize| {
-        format!(
-            "[group.g{n}]\nvips = [\"10.1.{}.{}\"]\nports = [\"80/tcp\"]\n\
-             real = [\"10.2.0.1\", \"10.2.0.2\"]\n",
-            n / 250,
-            n % 250 + 1
-        )
-    };
-    (0..400).map(group).collect()
-}
+use crate::scene::{Fwmarkctl, many};
 
 /// At least so many services are there; a listing misses some while others edit theirs.
-fn services(director: &Director) -> usize {
+pub(crate) fn services(director: &Director) -> usize {
     // Of this thread's namespace; /proc/net is that of the process.
     let table = director.run(|| std::fs::read_to_string("/proc/thread-self/net/ip_vs").unwrap());
     table.lines().filter(|line| line.starts_with("FWM")).count()

@@ -28,3 +28,4 @@ mod scene;
 #[allow(unreachable_pub, reason = "shared with other test programs")]
 mod states;
 mod trial;
+mod watch;

@@ -41,6 +41,29 @@ pub(crate) fn web_and_mail() -> Lab {
     lab
 }
 
+/// Enough groups that an apply takes a while: 400, of two servers each.
+pub(crate) fn many() -> String {
+    let group = |n: usize| {
+        format!(
+            "[group.g{n}]\nvips = [\"10.1.{}.{}\"]\nports = [\"80/tcp\"]\n\
+             real = [\"10.2.0.1\", \"10.2.0.2\"]\n",
+            n / 250,
+            n % 250 + 1
+        )
+    };
+    (0..400).map(group).collect()
+}
+
+/// What a boot does: the kernel is empty, and counts another boot. Files survive it.
+pub(crate) fn reboot(director: &Director) {
+    director.run(|| {
+        std::fs::write("/run/boot_id", "00000000-0000-4000-8000-000000000001\n").unwrap();
+        rustix::mount::mount_bind("/run/boot_id", "/proc/sys/kernel/random/boot_id").unwrap();
+    });
+    director.nft("flush ruleset");
+    director.ipvsadm("-C");
+}
+
 /// fwmarkctl with a configuration, on the director.
 pub(crate) trait Fwmarkctl {
     /// `fwmarkctl ARGS` that reads `config`.

@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::lab::{CLIENT, Director, client_v4};
-use crate::scene::{Fwmarkctl, MAIL, WEB, WEB_AND_MAIL, until, web_and_mail};
+use crate::scene::{Fwmarkctl, MAIL, WEB, WEB_AND_MAIL, reboot, until, web_and_mail};
 
 /// [`WEB_AND_MAIL`] with another server for the web, and mail on another port and mark.
 fn tried() -> String {
@@ -165,13 +165,7 @@ fn a_reboot_means_that_it_was_not_confirmed() {
     let director = Director::alone();
     director.apply(WEB_AND_MAIL);
     director.with(&["apply", "--confirm-within", "1h"], &tried()).ok();
-    director.run(|| {
-        fs::write("/run/boot_id", "00000000-0000-4000-8000-000000000001\n").unwrap();
-        let boot_id = "/proc/sys/kernel/random/boot_id";
-        rustix::mount::mount_bind("/run/boot_id", boot_id).unwrap();
-    });
-    director.nft("flush ruleset");
-    director.ipvsadm("-C");
+    reboot(&director);
     for watcher in watchers(&director) {
         kill_process(watcher, Signal::KILL).unwrap();
     }
@@ -277,5 +271,5 @@ fn either_the_confirmation_wins_or_the_deadline() {
         }
         until("the watcher's end", || watchers(&director).is_empty());
     }
-    println!("confirmed {}, returned {}", wins[0], wins[1]);
+    assert_eq!(wins[0] + wins[1], 8, "{wins:?}");
 }

@@ -58,7 +58,7 @@ fn foreign_and_missing_rules_are_seen_and_written_again() {
              add rule {TABLE} prerouting meta mark set ip daddr . meta l4proto map @host4 accept
              add rule {TABLE} prerouting meta mark set ip daddr . meta l4proto map @host4"
         ));
-        assert_eq!(found.len(), 6, "{found:?}");
+        assert_eq!(found.len(), 8, "{found:?}");
         assert!(found[0].contains("rule 2 ") && found[0].contains("which looks up host4"));
         assert!(found.contains(&"the rule that looks up range6 is missing".to_owned()));
         repair();
@@ -96,13 +96,10 @@ fn a_comment_on_our_rule_and_a_moved_counter_are_no_difference() {
 }
 
 #[test]
-fn a_ledger_that_is_no_record_is_seen() {
+fn a_ledger_without_a_record_is_seen_and_written_again() {
     in_namespace(|| {
-        let found = after(&format!("flush chain {TABLE} ledger"));
-        assert_eq!((found.frame, found.ledger.record), (Frame::Intact, None));
-        assert_eq!(found.ledger.services, sample().1);
-
         for (command, sentence) in [
+            ("flush chain inet fwmarkctl ledger", "the chain ledger has no commit record"),
             (
                 "add rule inet fwmarkctl ledger counter",
                 "the chain ledger has 2 rules instead of one",
@@ -116,6 +113,15 @@ fn a_ledger_that_is_no_record_is_seen() {
             let found = after(command);
             assert_eq!(found.frame, Frame::RulesDiffer(vec![sentence.to_owned()]));
             assert_eq!(found.ledger.record, None);
+            assert_eq!((found.entries, found.ledger.services), sample());
+            let change = MarkSwitch {
+                frame: FrameChange::RewriteRules,
+                record: Some(record(3)),
+                ..MarkSwitch::default()
+            };
+            switch(&change).expect("rewritten");
+            let found = observe().value;
+            assert_eq!((found.frame, found.ledger.record), (Frame::Intact, Some(record(3))));
         }
     });
 }
@@ -138,6 +144,27 @@ fn changed_entries_are_seen_as_entries() {
         assert_eq!(found.frame, Frame::Intact);
         assert_eq!(found.entries.get(&udp), Some(&nameless));
         assert_eq!(found.entries.get(&net).and_then(|entry| entry.mark), Mark::new(5));
+    });
+}
+
+/// They are left there by a switch that was interrupted.
+#[test]
+fn entries_of_the_shadow_maps_are_seen_apart_from_those_that_count() {
+    in_namespace(|| {
+        let found = after(&format!(
+            "add element {TABLE} shadow4 {{ 192.0.2.3 . sctp . 8000-8090 comment \"old\" : 7 }}
+             add element {TABLE} shadow6 {{ 2001:db8::2 . udp . 0-65535 : 8 }}"
+        ));
+        assert_eq!((found.frame, found.entries), (Frame::Intact, sample().0));
+        let range = key("192.0.2.3", Protocol::Sctp, ports(8000, 8090));
+        let host = key("2001:db8::2", Protocol::Udp, PortRange::ANY);
+        let nameless = MarkEntry { mark: Mark::new(8), group: None };
+        let shadow = Marking::from([(range, entry(7, "old")), (host, nameless)]);
+        assert_eq!(found.shadow, shadow);
+        switch(&Shadow::lift(&shadow)).expect("emptied");
+        assert_eq!(observe().value.shadow, Marking::new());
+        let odd = damaged(&format!("add element {TABLE} shadow4 {{ 10.0.0.1 . icmp . 80 : 1 }}"));
+        assert_eq!(odd, ["shadow4 holds 10.0.0.1 with protocol 1, which IPVS does not schedule"]);
     });
 }
 
@@ -267,6 +294,7 @@ fn missing_maps_and_chains_are_damage_and_a_rebuild_mends_them() {
         let found = damaged(&format!(
             "flush chain {TABLE} prerouting
              delete map {TABLE} range6
+             delete map {TABLE} shadow4
              delete set {TABLE} services
              delete chain {TABLE} prerouting"
         ));
@@ -275,6 +303,7 @@ fn missing_maps_and_chains_are_damage_and_a_rebuild_mends_them() {
             [
                 "the chain prerouting is missing",
                 "range6 is missing",
+                "shadow4 is missing",
                 "services is missing",
                 "the chain prerouting has no rules"
             ]

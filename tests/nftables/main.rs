@@ -7,6 +7,7 @@ mod events;
 mod exactness;
 mod refusals;
 mod round_trip;
+mod shadow;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -15,7 +16,7 @@ use std::process::{Command, Stdio};
 use fwmarkctl::backend::nftables::Nftables;
 use fwmarkctl::backend::{MarkRuleset, Netfilter, NetfilterError, Observed};
 use fwmarkctl::model::{Family, Mark, PortRange, Protocol};
-use fwmarkctl::plan::{EntryChange, FrameChange, LedgerChange, MarkSwitch};
+use fwmarkctl::plan::{EntryChange, FrameChange, LedgerChange, MarkSwitch, Shadow};
 use fwmarkctl::state::{
     LedgerEntry, MarkEntry, MarkKey, Marking, Record, ServiceKey, TransactionId,
 };
@@ -139,6 +140,7 @@ fn between(from: &(Marking, Services), to: &(Marking, Services)) -> MarkSwitch {
     MarkSwitch {
         frame: FrameChange::Keep,
         entries: changed(&from.0, &to.0).into_iter().map(entry).collect(),
+        shadow: Vec::new(),
         ledger: changed(&from.1, &to.1).into_iter().map(ledger).collect(),
         record: Some(record(2)),
     }

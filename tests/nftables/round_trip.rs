@@ -1,6 +1,7 @@
 //! What is written reads back.
 
 use fwmarkctl::backend::Frame;
+use fwmarkctl::state::Ledger;
 use proptest::collection::btree_map;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -22,12 +23,14 @@ fn a_new_table_reads_back_intact_with_its_entries_and_ledger() {
 }
 
 #[test]
-fn a_table_without_entries_or_record_reads_back_as_such() {
+fn a_table_without_entries_reads_back_as_such() {
     in_namespace(|| {
-        let change = MarkSwitch { frame: FrameChange::Create, ..MarkSwitch::default() };
+        let record = Some(record(1));
+        let change = MarkSwitch { frame: FrameChange::Create, record, ..MarkSwitch::default() };
         switch(&change).expect("created");
-        let found = observe().value;
-        assert_eq!(found, MarkRuleset { frame: Frame::Intact, ..MarkRuleset::default() });
+        let ledger = Ledger { record: change.record, ..Ledger::default() };
+        let wanted = MarkRuleset { frame: Frame::Intact, ledger, ..MarkRuleset::default() };
+        assert_eq!(observe().value, wanted);
     });
 }
 

@@ -32,7 +32,8 @@ fn address(family: Family, host: u8) -> IpAddr {
     }
 }
 
-/// What is marked: no two of these overlap, as in a config.
+/// What is marked. Ranges and prefixes are of few places, at each of which they overlap:
+/// between two states they grow, shrink, shift, and take over what a hash map held.
 pub(crate) fn mark_key() -> impl Strategy<Value = MarkKey> {
     let protocol = prop_oneof![Just(Protocol::Tcp), Just(Protocol::Udp), Just(Protocol::Sctp)];
     (family(), protocol, 0_u8..4, 0_u8..8).prop_map(|(family, protocol, kind, n)| {
@@ -41,22 +42,39 @@ pub(crate) fn mark_key() -> impl Strategy<Value = MarkKey> {
         let (destination, ports) = match kind {
             0 => (host(1 + n), port(80)),
             1 => (host(20 + n), PortRange::ANY),
-            2 => (host(40 + n), PortRange::new(8000, 8100).expect("a range")),
+            2 => {
+                let ranges = [(8000, 8100), (8000, 8200), (8050, 8150), (8080, 8080)];
+                let (first, last) = ranges[usize::from(n / 2)];
+                (host(40 + n % 2), PortRange::new(first, last).expect("a range"))
+            }
             _ => {
-                let length = if family == Family::Ipv4 { 30 } else { 126 };
-                let network = address(family, 128 + n * 4);
-                (Prefix::new(network, length).expect("a prefix"), port(443))
+                let network = address(family, 128 + n % 2 * 8);
+                let wide = |bits| Prefix::new(network, family.bits() - bits).expect("a prefix");
+                match n / 2 {
+                    0 => (wide(2), port(443)),
+                    1 => (wide(3), port(443)),
+                    2 => (wide(2), PortRange::ANY),
+                    _ => (host(128 + n % 2 * 8), PortRange::ANY),
+                }
             }
         };
         MarkKey { destination, protocol, ports }
     })
 }
 
-/// The mark entries of a state.
+/// The mark entries of a state: no two of them overlap, as in a config.
 pub(crate) fn marking(most: usize) -> impl Strategy<Value = Marking> {
     let entry = (mark(), group())
         .prop_map(|(mark, group)| MarkEntry { mark: Some(mark), group: Some(group) });
-    btree_map(mark_key(), entry, 0..most)
+    btree_map(mark_key(), entry, 0..most).prop_map(|entries| {
+        let mut apart = Marking::new();
+        for (key, entry) in entries {
+            if !apart.keys().any(|held: &MarkKey| held.meets(&key)) {
+                apart.insert(key, entry);
+            }
+        }
+        apart
+    })
 }
 
 fn destination(family: Family) -> impl Strategy<Value = Destination> {

@@ -77,9 +77,15 @@ pub(super) struct Element<'a> {
 }
 
 impl<'a> Element<'a> {
-    /// The element of a mark entry; without an entry, what names it for removal.
+    /// The element of a mark entry in the map where it belongs; without an entry, what
+    /// names it for removal.
     pub(super) fn of_mark(key: &MarkKey, entry: Option<&'a MarkEntry>) -> Self {
-        let set = Set::of(key);
+        Self::in_map(Set::of(key), key, entry)
+    }
+
+    /// The same in the map `set`. "Any port" is a range like any other in an interval map,
+    /// which packets without a port do not hit.
+    pub(super) fn in_map(set: Set, key: &MarkKey, entry: Option<&'a MarkEntry>) -> Self {
         let bound = |address: IpAddr, port: u16| {
             let mut bytes = Key::default();
             bytes.push_address(address);
@@ -89,10 +95,9 @@ impl<'a> Element<'a> {
             }
             bytes
         };
-        let interval = matches!(set, Set::Range(_));
         Self {
             key: bound(key.destination.address(), key.ports.first()),
-            key_end: interval.then(|| bound(key.destination.last(), key.ports.last())),
+            key_end: set.is_interval().then(|| bound(key.destination.last(), key.ports.last())),
             mark: entry.map(|entry| entry.mark.map_or(0, Mark::get)),
             comment: entry
                 .and_then(|entry| entry.group.as_ref())
@@ -236,7 +241,10 @@ mod tests {
             let key = key(destination, Protocol::Sctp, ports);
             let entry = entry();
             let element = Element::of_mark(&key, Some(&entry));
-            assert_eq!(element.to_mark(Set::of(&key)), Ok((key, entry)));
+            assert_eq!(element.to_mark(Set::of(&key)), Ok((key, entry.clone())));
+            let shadow = Set::Shadow(key.family());
+            let element = Element::in_map(shadow, &key, Some(&entry));
+            assert_eq!(element.to_mark(shadow), Ok((key, entry)));
         }
     }
 

@@ -153,6 +153,12 @@ impl Batch {
                     lists.push(Set::of(key), &Element::of_mark(key, None));
                 }
             }
+            for EntryChange { key, before, .. } in &change.shadow {
+                if before.is_some() {
+                    let map = Set::Shadow(key.family());
+                    lists.push(map, &Element::in_map(map, key, None));
+                }
+            }
             for change @ LedgerChange { key, before, .. } in &change.ledger {
                 if before.is_some() {
                     lists.push_service(change, Element::of_service(*key, None))?;
@@ -164,6 +170,12 @@ impl Batch {
         for EntryChange { key, after, .. } in &change.entries {
             if after.is_some() {
                 lists.push(Set::of(key), &Element::of_mark(key, after.as_ref()));
+            }
+        }
+        for EntryChange { key, after, .. } in &change.shadow {
+            if after.is_some() {
+                let map = Set::Shadow(key.family());
+                lists.push(map, &Element::in_map(map, key, after.as_ref()));
             }
         }
         for change @ LedgerChange { key, after, .. } in &change.ledger {

@@ -6,7 +6,8 @@
 //!   map exact4 { type ipv4_addr . inet_proto . inet_service : mark }     one address, one port
 //!   map host4  { type ipv4_addr . inet_proto : mark }                    one address, any port
 //!   map range4 { type ipv4_addr . inet_proto . inet_service : mark; flags interval }   the rest
-//!   map exact6, host6, range6                                            the same for IPv6
+//!   map shadow4 { as range4 }                                            empty but while marks switch
+//!   map exact6, host6, range6, shadow6                                   the same for IPv6
 //!   set services { type mark . nf_proto }                                whose services are ours
 //!   chain ledger { counter comment "generation 12 tx … state … boot …" } never called
 //!   chain prerouting {
@@ -18,7 +19,9 @@
 //! ```
 //!
 //! The hash maps are looked up first: a packet that they know needs no walk through the
-//! interval maps, and an address has the last word over the prefix that holds it.
+//! interval maps, and an address has the last word over the prefix that holds it. The
+//! shadow maps come last: what they hold counts only while an interval map exchanges
+//! entries, which is not one instant (see `plan::Shadow`).
 
 use std::ffi::CStr;
 
@@ -62,19 +65,23 @@ pub(super) enum Set {
     Host(Family),
     /// Prefixes and port ranges: an interval map.
     Range(Family),
+    /// Old entries of the maps before it, while these change: an interval map.
+    Shadow(Family),
     /// The virtual services that are ours.
     Services,
 }
 
 impl Set {
     /// The maps, in the order of their rules.
-    pub(super) const MAPS: [Self; 6] = [
+    pub(super) const MAPS: [Self; 8] = [
         Self::Exact(Family::Ipv4),
         Self::Exact(Family::Ipv6),
         Self::Host(Family::Ipv4),
         Self::Host(Family::Ipv6),
         Self::Range(Family::Ipv4),
         Self::Range(Family::Ipv6),
+        Self::Shadow(Family::Ipv4),
+        Self::Shadow(Family::Ipv6),
     ];
 
     /// The maps and the set.
@@ -100,6 +107,8 @@ impl Set {
             Self::Host(Family::Ipv6) => c"host6",
             Self::Range(Family::Ipv4) => c"range4",
             Self::Range(Family::Ipv6) => c"range6",
+            Self::Shadow(Family::Ipv4) => c"shadow4",
+            Self::Shadow(Family::Ipv6) => c"shadow6",
             Self::Services => c"services",
         }
     }
@@ -112,9 +121,17 @@ impl Set {
     /// Its family, where it holds addresses.
     pub(super) fn family(self) -> Option<Family> {
         match self {
-            Self::Exact(family) | Self::Host(family) | Self::Range(family) => Some(family),
+            Self::Exact(family)
+            | Self::Host(family)
+            | Self::Range(family)
+            | Self::Shadow(family) => Some(family),
             Self::Services => None,
         }
+    }
+
+    /// Whether it is an interval map.
+    pub(super) fn is_interval(self) -> bool {
+        matches!(self, Self::Range(_) | Self::Shadow(_))
     }
 
     /// `NFT_SET_*`.
@@ -123,7 +140,9 @@ impl Set {
         const CONCATENATION: libc::c_int = 0x80;
         let flags = match self {
             Self::Exact(_) | Self::Host(_) => libc::NFT_SET_MAP,
-            Self::Range(_) => libc::NFT_SET_MAP | libc::NFT_SET_INTERVAL | CONCATENATION,
+            Self::Range(_) | Self::Shadow(_) => {
+                libc::NFT_SET_MAP | libc::NFT_SET_INTERVAL | CONCATENATION
+            }
             Self::Services => 0,
         };
         flags as u32
@@ -137,10 +156,12 @@ impl Set {
         const SERVICE: (u32, u8) = (13, 2);
         const FAMILY: (u32, u8) = (2, 1);
         match self {
-            Self::Exact(Family::Ipv4) | Self::Range(Family::Ipv4) => &[ADDRESS4, PROTOCOL, SERVICE],
-            Self::Exact(Family::Ipv6) | Self::Range(Family::Ipv6) => &[ADDRESS6, PROTOCOL, SERVICE],
             Self::Host(Family::Ipv4) => &[ADDRESS4, PROTOCOL],
             Self::Host(Family::Ipv6) => &[ADDRESS6, PROTOCOL],
+            Self::Exact(family) | Self::Range(family) | Self::Shadow(family) => match family {
+                Family::Ipv4 => &[ADDRESS4, PROTOCOL, SERVICE],
+                Family::Ipv6 => &[ADDRESS6, PROTOCOL, SERVICE],
+            },
             Self::Services => &[(MARK_TYPE, 4), FAMILY],
         }
     }
@@ -227,6 +248,7 @@ mod tests {
         let shape = |set: Set| (set.key_type(), set.key_length());
         assert_eq!(shape(Set::Exact(Family::Ipv4)), (0x730d, 12));
         assert_eq!(shape(Set::Range(Family::Ipv6)), (0x830d, 24));
+        assert_eq!(shape(Set::Shadow(Family::Ipv6)), (0x830d, 24));
         assert_eq!(shape(Set::Host(Family::Ipv4)), (0x1cc, 8));
         assert_eq!(shape(Set::Services), (0x4c2, 8));
     }

@@ -27,6 +27,7 @@ pub(super) struct Found {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Entries {
     marking: Marking,
+    shadow: Marking,
     services: BTreeMap<ServiceKey, LedgerEntry>,
     /// What cannot be read or does not belong where it is.
     odd: Vec<String>,
@@ -47,6 +48,10 @@ impl Entries {
                 return Ok(());
             }
             let (key, entry) = element.to_mark(set)?;
+            if matches!(set, Set::Shadow(_)) {
+                self.repeated |= self.shadow.insert(key, entry).is_some();
+                return Ok(());
+            }
             self.repeated |= self.marking.insert(key, entry).is_some();
             let home = Set::of(&key);
             let misplaced = || format!("{key}, which belongs into {}", text(home.name()));
@@ -63,6 +68,7 @@ impl Entries {
         for (key, entry) in other.marking {
             self.marking.entry(key).or_insert(entry);
         }
+        self.shadow.extend(other.shadow);
         self.services.extend(other.services);
         self.odd.extend(other.odd);
     }
@@ -74,7 +80,10 @@ impl Found {
         let mut damages = self.damages();
         let mut differences = rules_of_prerouting(&self.rules);
         let (record, about_record) = record(&self.rules);
-        differences.extend(about_record);
+        // Without its chain, that one is missing is said already.
+        if self.chains.iter().any(|chain| chain.name == text(LEDGER)) {
+            differences.extend(about_record);
+        }
         let frame = if !damages.is_empty() {
             damages.extend(differences);
             Frame::Damaged(damages)
@@ -83,8 +92,8 @@ impl Found {
         } else {
             Frame::Intact
         };
-        let Entries { marking, services, .. } = self.entries;
-        MarkRuleset { frame, entries: marking, ledger: Ledger { record, services } }
+        let Entries { marking, shadow, services, .. } = self.entries;
+        MarkRuleset { frame, entries: marking, shadow, ledger: Ledger { record, services } }
     }
 
     /// What cannot be changed in place.
@@ -169,7 +178,7 @@ fn set_differences(set: Set, found: &SetFound) -> Vec<String> {
         ));
     }
     let parts: Vec<u32> = set.part_lengths().into_iter().map(u32::from).collect();
-    let parts_differ = matches!(set, Set::Range(_)) && found.parts != parts;
+    let parts_differ = set.is_interval() && found.parts != parts;
     if found.key != (set.key_type(), set.key_length()) || parts_differ {
         differences.push(format!("the keys of {name} have another type"));
     }
@@ -226,9 +235,13 @@ fn rules_of_prerouting(rules: &[RuleFound]) -> Vec<String> {
 fn record(rules: &[RuleFound]) -> (Option<Record>, Option<String>) {
     let chain = text(LEDGER);
     let found: Vec<_> = rules.iter().filter(|rule| rule.chain == chain).collect();
-    let [rule] = found.as_slice() else {
-        let many = format!("the chain {chain} has {} rules instead of one", found.len());
-        return (None, (!found.is_empty()).then_some(many));
+    let rule = match found.as_slice() {
+        [rule] => rule,
+        [] => return (None, Some(format!("the chain {chain} has no commit record"))),
+        many => {
+            let many = format!("the chain {chain} has {} rules instead of one", many.len());
+            return (None, Some(many));
+        }
     };
     match rule.comment.as_deref().and_then(Record::from_comment) {
         None => (None, Some(format!("the rule of the chain {chain} is no commit record"))),

@@ -72,7 +72,7 @@ impl NativeSet {
             native.set_number(sys::NFTNL_SET_DATA_TYPE, MARK_TYPE);
             native.set_number(sys::NFTNL_SET_DATA_LEN, MARK_LENGTH);
         }
-        if matches!(set, Set::Range(_)) {
+        if set.is_interval() {
             native.set_data(sys::NFTNL_SET_DESC_CONCAT, &set.part_lengths());
         }
         // What nft wants to know for printing: the byte orders of key (a concatenation

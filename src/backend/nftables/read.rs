@@ -94,7 +94,7 @@ impl Reader {
                 decode::elements(message, |element| entries.take(set, element)).map(|_| ())
             })?;
             let counted = expected.is_some_and(|count| count as usize == entries.count);
-            let steady = matches!(set, Set::Range(_)) || messages <= 1 || counted;
+            let steady = set.is_interval() || messages <= 1 || counted;
             if !entries.repeated && (steady || before.as_ref() == Some(&entries)) {
                 return Ok(entries);
             }

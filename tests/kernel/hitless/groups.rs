@@ -115,6 +115,13 @@ impl Scene<'_> {
         lab.beside_traffic(&talks, &targets, |traffic| play(&Scene { lab, traffic }));
     }
 
+    /// Applies `groups`, and plays beside a rush of new connections to `targets`.
+    pub(super) fn rush(groups: &[Group], targets: &[&str], play: impl FnOnce(&Scene<'_>)) {
+        let lab = Self::lab();
+        lab.director().apply(&config(groups));
+        lab.beside_rush(targets, |traffic| play(&Scene { lab: &lab, traffic }));
+    }
+
     /// Applies `groups`. Those whom that does not concern are answered before, while it
     /// is done, and after it. The answer is what the apply printed.
     pub(super) fn change(&self, groups: &[Group], unconcerned: impl Fn(&Line) -> bool) -> String {

@@ -30,7 +30,7 @@ mod topology;
 mod traffic;
 
 pub(crate) use client::{Answer, Client, Connection, Failure, Tally, client_v4, client_v6};
-pub(crate) use director::Director;
+pub(crate) use director::{Director, copy_in_memory};
 pub(crate) use namespace::Namespace;
 pub(crate) use program::{Ended, Program, Running, Terminal};
 pub(crate) use real_server::{Kind, RealServer};

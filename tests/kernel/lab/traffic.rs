@@ -16,6 +16,9 @@ use super::{Client, Lab};
 /// wait for anything.
 const PACE: [Duration; 2] = [Duration::from_millis(15), Duration::from_millis(25)];
 
+/// The same where a moment of refusal is looked for, which is as short as 2 ms.
+const RUSH: [Duration; 2] = [Duration::from_millis(15), Duration::from_millis(1)];
+
 /// A request without an answer for so long is given up. Longer than what a lost packet
 /// costs, which is sent again after one second at the latest.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -26,6 +29,7 @@ const DEADLINE: Duration = Duration::from_secs(30);
 /// Traffic that runs, and its logs.
 pub(crate) struct Traffic {
     lines: Vec<Line>,
+    pace: [Duration; 2],
     logs: Mutex<Vec<Log>>,
     /// A log has a new entry.
     news: Condvar,
@@ -41,6 +45,21 @@ impl Lab {
         requests: &[&str],
         scene: impl FnOnce(&Traffic) -> T,
     ) -> T {
+        self.beside_lines(talks, requests, PACE, scene)
+    }
+
+    /// Runs `scene` while new connections rush to each of `requests`, three at a time.
+    pub(crate) fn beside_rush<T>(&self, requests: &[&str], scene: impl FnOnce(&Traffic) -> T) -> T {
+        self.beside_lines(&[], &requests.repeat(3), RUSH, scene)
+    }
+
+    fn beside_lines<T>(
+        &self,
+        talks: &[&str],
+        requests: &[&str],
+        pace: [Duration; 2],
+        scene: impl FnOnce(&Traffic) -> T,
+    ) -> T {
         let client = self.client().patience(PATIENCE);
         let open = |(number, target): (usize, &&str)| {
             let connection = client.connect(source(target, number).as_str(), target).unwrap();
@@ -51,7 +70,8 @@ impl Lab {
         let line = |target: &&str| Line { target: (*target).to_owned(), server: None };
         lines.extend(requests.iter().map(line));
         let logs = Mutex::new(lines.iter().map(|_| Log::default()).collect());
-        let traffic = Traffic { lines, logs, news: Condvar::new(), ended: AtomicBool::new(false) };
+        let traffic =
+            Traffic { lines, pace, logs, news: Condvar::new(), ended: AtomicBool::new(false) };
         thread::scope(|scope| {
             // Also when the scene panics: the threads would go on for ever.
             let handles = talks.iter().map(Connection::patient).collect();
@@ -100,7 +120,7 @@ impl Traffic {
             if broken {
                 return;
             }
-            thread::sleep(PACE[usize::from(!is_talk)]);
+            thread::sleep(self.pace[usize::from(!is_talk)]);
         }
     }
 
