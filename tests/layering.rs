@@ -13,6 +13,7 @@ fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("plan", &["model", "state"][..]),
         ("backend", &["model", "state", "plan", "netlink", "fail_points"][..]),
         ("transaction", &["model", "state", "plan", "backend", "fail_points"][..]),
+        ("real_server", &["model", "netlink", "transaction"][..]),
         ("config", &["model"][..]),
         ("compile", &["model", "state"][..]),
         ("render", &["model", "state"][..]),

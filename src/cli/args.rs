@@ -6,6 +6,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::model::Prefix;
+
 /// Firewall marks and IPVS virtual services as one thing.
 #[derive(Debug, Parser)]
 #[command(
@@ -168,6 +170,9 @@ pub enum Command {
         #[arg(long)]
         no_wait: bool,
     },
+    /// Prepare a real server, on that machine: VIPs, ARP, tunnel device
+    #[command(subcommand, name = "realserver")]
+    RealServer(RealServerCommand),
     /// Explain an error of the configuration, with an example
     Explain {
         /// The code that an error shows in brackets, such as E0213
@@ -199,6 +204,71 @@ pub struct ApplyOptions {
     /// Exit with 5 when another fwmarkctl is at work, instead of waiting for it
     #[arg(long)]
     pub no_wait: bool,
+}
+
+/// What to do on a real server.
+#[derive(Debug, Clone, Subcommand)]
+pub enum RealServerCommand {
+    /// Make this machine take packets for the VIPs, and keep silent about them
+    #[command(after_help = "Examples:\n  fwmarkctl realserver up --dry-run\n  \
+                            fwmarkctl realserver up --vip 172.18.100.7 --method tun")]
+    Up {
+        /// For what
+        #[command(flatten)]
+        which: RealServerOptions,
+        /// Show the steps; change nothing
+        #[arg(long)]
+        dry_run: bool,
+        /// Exit with 5 when another fwmarkctl is at work, instead of waiting for it
+        #[arg(long)]
+        no_wait: bool,
+    },
+    /// Undo what `up` did, and nothing else
+    Down {
+        /// Show the steps; change nothing
+        #[arg(long)]
+        dry_run: bool,
+        /// Exit with 5 when another fwmarkctl is at work, instead of waiting for it
+        #[arg(long)]
+        no_wait: bool,
+    },
+    /// Show each VIP, parameter and device, and whether it is as it should be
+    Status {
+        /// For what
+        #[command(flatten)]
+        which: RealServerOptions,
+        /// Exit with 3 when something is missing
+        #[arg(long)]
+        check: bool,
+    },
+}
+
+/// For which VIPs a real server is prepared, and how.
+#[derive(Debug, Clone, Args)]
+pub struct RealServerOptions {
+    /// A VIP, instead of those of the configuration, which is not read (repeatable)
+    #[arg(long = "vip", value_name = "ADDRESS")]
+    pub vips: Vec<Prefix>,
+    /// Only this group, instead of those with an address of this machine (repeatable)
+    #[arg(long = "group", value_name = "NAME", conflicts_with = "vips")]
+    pub groups: Vec<String>,
+    /// How packets come: dr, tun or nat; without it as the groups say, else dr
+    #[arg(long, value_name = "METHOD", hide_possible_values = true)]
+    pub method: Option<RealServerMethod>,
+    /// With nat: the director, which has to be the default route
+    #[arg(long, value_name = "ADDRESS")]
+    pub director: Option<std::net::IpAddr>,
+}
+
+/// How packets come to a real server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RealServerMethod {
+    /// Direct routing
+    Dr,
+    /// IP in IP
+    Tun,
+    /// Address translation
+    Nat,
 }
 
 /// How to watch.

@@ -15,6 +15,7 @@ mod history;
 mod output;
 mod plan;
 mod progress;
+mod realserver;
 mod recover;
 mod rollback;
 mod service_manager;
@@ -67,6 +68,7 @@ pub fn run(arguments: Arguments, environment: Environment) -> Exit {
         Command::AwaitConfirmation => await_confirmation::run(&context),
         Command::Status { groups, check } => status::run(&mut context, &groups, check),
         Command::Clear { yes, no_wait } => clear::run(&mut context, yes, no_wait),
+        Command::RealServer(command) => realserver::run(&mut context, &command),
         Command::Explain { code } => explain::run(&mut context, &code),
         Command::Completions { shell } => completions::run(&mut context, shell),
     };

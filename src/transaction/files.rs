@@ -47,7 +47,7 @@ pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
 ///
 /// # Errors
 /// What the file system says, with the file's name.
-pub(super) fn remove_file(path: &Path) -> io::Result<()> {
+pub(crate) fn remove_file(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Ok(()) => {
             fail_point();
@@ -62,7 +62,7 @@ pub(super) fn remove_file(path: &Path) -> io::Result<()> {
 ///
 /// # Errors
 /// What the file system says, with the file's name.
-pub(super) fn read_file(path: &Path) -> io::Result<Option<Vec<u8>>> {
+pub(crate) fn read_file(path: &Path) -> io::Result<Option<Vec<u8>>> {
     let file = match private().read(true).open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -128,7 +128,7 @@ pub fn network_namespace() -> io::Result<u64> {
 
 /// Why a sealed text is not what was written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Unsealed {
+pub(crate) enum Unsealed {
     /// Its end is not there.
     #[error("it is cut short")]
     Short,
@@ -141,14 +141,14 @@ const SEAL: &str = "{\"checksum\":\"";
 
 /// Puts a checksum behind lines of JSON: `{"checksum":"…"}`, XXH3 over all before it. It
 /// finds torn and damaged files, not forged ones: who can write here is root.
-pub(super) fn seal(mut lines: Vec<u8>) -> Vec<u8> {
+pub(crate) fn seal(mut lines: Vec<u8>) -> Vec<u8> {
     let checksum = xxh3_64(&lines);
     lines.extend_from_slice(format!("{SEAL}{checksum:016x}\"}}\n").as_bytes());
     lines
 }
 
 /// The lines before the checksum, when it fits.
-pub(super) fn unseal(bytes: &[u8]) -> Result<&[u8], Unsealed> {
+pub(crate) fn unseal(bytes: &[u8]) -> Result<&[u8], Unsealed> {
     let length = SEAL.len() + 16 + "\"}\n".len();
     let at = bytes.len().checked_sub(length).ok_or(Unsealed::Short)?;
     let (lines, seal) = bytes.split_at(at);

@@ -20,6 +20,7 @@ mod lab_works;
 mod main_job;
 mod persistence;
 mod random;
+mod realserver;
 mod refused;
 mod same_as_tools;
 mod scene;
