@@ -7,7 +7,7 @@
 
 SHELL := /bin/bash -euo pipefail
 .DEFAULT_GOAL := help
-.PHONY: help setup rust demo build test format lint doc deny unit ring without bench golden clean
+.PHONY: help setup rust demo build test format lint doc deny unit ring torture without bench golden clean
 
 TOOLS := target/tools
 DENY_VERSION := 0.20.2
@@ -15,7 +15,7 @@ DENY_VERSION := 0.20.2
 RING := --test-threads=2
 
 # Builds a test program and says where it is.
-executable = cargo test --locked --no-run --test $(1) 2>&1 | tee /dev/stderr | sed -n 's/.*Executable.*(\(.*\))/\1/p'
+executable = cargo test --locked --no-run $(2) --test $(1) 2>&1 | tee /dev/stderr | sed -n 's/.*Executable.*(\(.*\))/\1/p'
 
 help:
 	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
@@ -35,7 +35,7 @@ build: setup
 demo: setup
 	@binary=$$($(call executable,demo)); tests/kernel/run "$$binary"
 
-test: setup format lint doc deny unit ring without
+test: setup format lint doc deny unit ring torture without
 	@echo "All checks and tests passed."
 
 format:
@@ -43,6 +43,7 @@ format:
 
 lint:
 	cargo clippy --locked --all-targets --test kernel --test kernel_without --test demo -- -D warnings
+	cargo clippy --locked --features fail-points --bins --test torture --test fail_points -- -D warnings
 
 doc:
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
@@ -60,11 +61,25 @@ $(TOOLS)/deny:
 unit:
 	cargo test --locked
 
-# The kernel ring: one boot for all of it. That it ran is seen from its own last line.
+# The kernel ring: one boot for all of it, and one for what is measured against the clock,
+# which nothing may run beside. That they ran is seen from their own last lines.
 ring:
 	@binary=$$($(call executable,kernel)); \
-	tests/kernel/run "$$binary" $(RING) | tee target/ring.txt; \
-	grep -q '^test result: ok. [1-9]' target/ring.txt
+	tests/kernel/run "$$binary" $(RING) --skip hitless:: --skip watch:: | tee target/ring.txt; \
+	grep -q '^test result: ok. [1-9]' target/ring.txt; \
+	tests/kernel/run "$$binary" --test-threads=1 hitless:: watch:: | tee target/ring-clock.txt; \
+	grep -q '^test result: ok. [1-9]' target/ring-clock.txt
+
+# Processes that die: at every call, in a build that is made for it; at any moment, in the
+# one that is released, which must not know how to be made to die.
+torture:
+	cargo build --release --locked
+	@! grep -q FWMARKCTL_DIE_AT target/release/fwmarkctl
+	cargo test --locked --features fail-points --test fail_points
+	@binary=$$($(call executable,torture,--features fail-points)); \
+	FWMARKCTL_RELEASE=$(CURDIR)/target/release/fwmarkctl \
+	tests/kernel/run "$$binary" $(RING) --show-output | tee target/torture.txt; \
+	grep -q '^test result: ok. [1-9]' target/torture.txt
 
 # The same program on kernels that lack a half.
 without:

@@ -42,6 +42,7 @@ complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "check" -d 'Chec
 complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "compile" -d 'Print what the configuration becomes, for other tools'
 complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "plan" -d 'Show what an apply would change; write nothing'
 complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "apply" -d 'Make the kernel hold what the configuration says, as one transaction'
+complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "watch" -d 'Apply, then stay and repair what others change, as it happens'
 complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "confirm" -d 'Keep what `apply --confirm-within` tries'
 complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "rollback" -d 'Return to an earlier generation; while a trial waits, to the state before it'
 complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "history" -d 'List the generations: what was applied, when, by whom, how it ended'
@@ -49,6 +50,7 @@ complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "recover" -d 'Fi
 complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "await-confirmation" -d 'Wait for the end of a trial, and return to the state before when nobody confirms it'
 complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "status" -d 'Show the groups: marks, services, real servers, connections'
 complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "clear" -d 'Remove all that is ours from the kernel, and nothing else'
+complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "realserver" -d 'Prepare a real server, on that machine: VIPs, ARP, tunnel device'
 complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "explain" -d 'Explain an error of the configuration, with an example'
 complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "completions" -d 'Print the completions of a shell'
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand check" -s c -l config -d 'Read this file instead of /etc/fwmarkctl (\'-\' is standard input; repeatable)' -r -F
@@ -113,6 +115,21 @@ complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand apply" -l no-wait -d
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand apply" -s v -l verbose -d 'Say more on standard error (repeatable)'
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand apply" -s q -l quiet -d 'Print nothing but errors'
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand apply" -s h -l help -d 'Print help'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand watch" -l interval -d 'How often to look at IPVS, which tells nobody when it changes (0.1 to 3600)' -r
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand watch" -s c -l config -d 'Read this file instead of /etc/fwmarkctl (\'-\' is standard input; repeatable)' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand watch" -l state-dir -d 'Where the history is kept' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand watch" -l run-dir -d 'Where what a reboot forgets is kept' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand watch" -l backend -d 'What marks packets, whatever the configuration says: nftables or iptables' -r -f -a "nftables\t'nftables, by netlink'
+iptables\t'iptables, by iptables-restore'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand watch" -s o -l output -d 'How to print: text or json' -r -f -a "text\t'For people'
+json\t'One JSON document'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand watch" -l color -d 'When to colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand watch" -l no-apply -d 'Begin with what was applied last, whatever the configuration says'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand watch" -s v -l verbose -d 'Say more on standard error (repeatable)'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand watch" -s q -l quiet -d 'Print nothing but errors'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand watch" -s h -l help -d 'Print help'
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand confirm" -s c -l config -d 'Read this file instead of /etc/fwmarkctl (\'-\' is standard input; repeatable)' -r -F
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand confirm" -l state-dir -d 'Where the history is kept' -r -F
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand confirm" -l run-dir -d 'Where what a reboot forgets is kept' -r -F
@@ -239,6 +256,78 @@ complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand clear" -l no-wait -d
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand clear" -s v -l verbose -d 'Say more on standard error (repeatable)'
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand clear" -s q -l quiet -d 'Print nothing but errors'
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand clear" -s h -l help -d 'Print help'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand realserver; and not __fish_seen_subcommand_from up down status" -s c -l config -d 'Read this file instead of /etc/fwmarkctl (\'-\' is standard input; repeatable)' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand realserver; and not __fish_seen_subcommand_from up down status" -l state-dir -d 'Where the history is kept' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand realserver; and not __fish_seen_subcommand_from up down status" -l run-dir -d 'Where what a reboot forgets is kept' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand realserver; and not __fish_seen_subcommand_from up down status" -l backend -d 'What marks packets, whatever the configuration says: nftables or iptables' -r -f -a "nftables\t'nftables, by netlink'
+iptables\t'iptables, by iptables-restore'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand realserver; and not __fish_seen_subcommand_from up down status" -s o -l output -d 'How to print: text or json' -r -f -a "text\t'For people'
+json\t'One JSON document'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand realserver; and not __fish_seen_subcommand_from up down status" -l color -d 'When to colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand realserver; and not __fish_seen_subcommand_from up down status" -s v -l verbose -d 'Say more on standard error (repeatable)'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand realserver; and not __fish_seen_subcommand_from up down status" -s q -l quiet -d 'Print nothing but errors'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand realserver; and not __fish_seen_subcommand_from up down status" -s h -l help -d 'Print help'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand realserver; and not __fish_seen_subcommand_from up down status" -f -a "up" -d 'Make this machine take packets for the VIPs, and keep silent about them'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand realserver; and not __fish_seen_subcommand_from up down status" -f -a "down" -d 'Undo what `up` did, and nothing else'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand realserver; and not __fish_seen_subcommand_from up down status" -f -a "status" -d 'Show each VIP, parameter and device, and whether it is as it should be'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand realserver; and __fish_seen_subcommand_from up" -l vip -d 'A VIP, instead of those of the configuration, which is not read (repeatable)' -r
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand realserver; and __fish_seen_subcommand_from up" -l group -d 'Only this group, instead of those with an address of this machine (repeatable)' -r
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand realserver; and __fish_seen_subcommand_from up" -l method -d 'How packets come: dr, tun or nat; without it as the groups say, else dr' -r -f -a "dr\t'Direct routing'
+tun\t'IP in IP'
+nat\t'Address translation'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand realserver; and __fish_seen_subcommand_from up" -l director -d 'With nat: the director, which has to be the default route' -r
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand realserver; and __fish_seen_subcommand_from up" -s c -l config -d 'Read this file instead of /etc/fwmarkctl (\'-\' is standard input; repeatable)' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand realserver; and __fish_seen_subcommand_from up" -l state-dir -d 'Where the history is kept' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand realserver; and __fish_seen_subcommand_from up" -l run-dir -d 'Where what a reboot forgets is kept' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand realserver; and __fish_seen_subcommand_from up" -l backend -d 'What marks packets, whatever the configuration says: nftables or iptables' -r -f -a "nftables\t'nftables, by netlink'
+iptables\t'iptables, by iptables-restore'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand realserver; and __fish_seen_subcommand_from up" -s o -l output -d 'How to print: text or json' -r -f -a "text\t'For people'
+json\t'One JSON document'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand realserver; and __fish_seen_subcommand_from up" -l color -d 'When to colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand realserver; and __fish_seen_subcommand_from up" -l dry-run -d 'Show the steps; change nothing'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand realserver; and __fish_seen_subcommand_from up" -l no-wait -d 'Exit with 5 when another fwmarkctl is at work, instead of waiting for it'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand realserver; and __fish_seen_subcommand_from up" -s v -l verbose -d 'Say more on standard error (repeatable)'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand realserver; and __fish_seen_subcommand_from up" -s q -l quiet -d 'Print nothing but errors'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand realserver; and __fish_seen_subcommand_from up" -s h -l help -d 'Print help'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand realserver; and __fish_seen_subcommand_from down" -s c -l config -d 'Read this file instead of /etc/fwmarkctl (\'-\' is standard input; repeatable)' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand realserver; and __fish_seen_subcommand_from down" -l state-dir -d 'Where the history is kept' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand realserver; and __fish_seen_subcommand_from down" -l run-dir -d 'Where what a reboot forgets is kept' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand realserver; and __fish_seen_subcommand_from down" -l backend -d 'What marks packets, whatever the configuration says: nftables or iptables' -r -f -a "nftables\t'nftables, by netlink'
+iptables\t'iptables, by iptables-restore'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand realserver; and __fish_seen_subcommand_from down" -s o -l output -d 'How to print: text or json' -r -f -a "text\t'For people'
+json\t'One JSON document'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand realserver; and __fish_seen_subcommand_from down" -l color -d 'When to colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand realserver; and __fish_seen_subcommand_from down" -l dry-run -d 'Show the steps; change nothing'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand realserver; and __fish_seen_subcommand_from down" -l no-wait -d 'Exit with 5 when another fwmarkctl is at work, instead of waiting for it'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand realserver; and __fish_seen_subcommand_from down" -s v -l verbose -d 'Say more on standard error (repeatable)'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand realserver; and __fish_seen_subcommand_from down" -s q -l quiet -d 'Print nothing but errors'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand realserver; and __fish_seen_subcommand_from down" -s h -l help -d 'Print help'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand realserver; and __fish_seen_subcommand_from status" -l vip -d 'A VIP, instead of those of the configuration, which is not read (repeatable)' -r
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand realserver; and __fish_seen_subcommand_from status" -l group -d 'Only this group, instead of those with an address of this machine (repeatable)' -r
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand realserver; and __fish_seen_subcommand_from status" -l method -d 'How packets come: dr, tun or nat; without it as the groups say, else dr' -r -f -a "dr\t'Direct routing'
+tun\t'IP in IP'
+nat\t'Address translation'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand realserver; and __fish_seen_subcommand_from status" -l director -d 'With nat: the director, which has to be the default route' -r
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand realserver; and __fish_seen_subcommand_from status" -s c -l config -d 'Read this file instead of /etc/fwmarkctl (\'-\' is standard input; repeatable)' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand realserver; and __fish_seen_subcommand_from status" -l state-dir -d 'Where the history is kept' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand realserver; and __fish_seen_subcommand_from status" -l run-dir -d 'Where what a reboot forgets is kept' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand realserver; and __fish_seen_subcommand_from status" -l backend -d 'What marks packets, whatever the configuration says: nftables or iptables' -r -f -a "nftables\t'nftables, by netlink'
+iptables\t'iptables, by iptables-restore'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand realserver; and __fish_seen_subcommand_from status" -s o -l output -d 'How to print: text or json' -r -f -a "text\t'For people'
+json\t'One JSON document'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand realserver; and __fish_seen_subcommand_from status" -l color -d 'When to colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand realserver; and __fish_seen_subcommand_from status" -l check -d 'Exit with 3 when something is missing'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand realserver; and __fish_seen_subcommand_from status" -s v -l verbose -d 'Say more on standard error (repeatable)'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand realserver; and __fish_seen_subcommand_from status" -s q -l quiet -d 'Print nothing but errors'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand realserver; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help'
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand explain" -s c -l config -d 'Read this file instead of /etc/fwmarkctl (\'-\' is standard input; repeatable)' -r -F
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand explain" -l state-dir -d 'Where the history is kept' -r -F
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand explain" -l run-dir -d 'Where what a reboot forgets is kept' -r -F

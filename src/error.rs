@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::compile::CompileError;
 use crate::config::ConfigErrors;
+use crate::real_server::RealServerError;
 use crate::transaction::{Cause, LockError, TransactionError, Unreadable};
 
 /// How a command ends.
@@ -46,6 +47,9 @@ pub enum Error {
     /// A saved generation.
     #[error(transparent)]
     History(#[from] Unreadable),
+    /// Preparing a real server.
+    #[error(transparent)]
+    RealServer(#[from] RealServerError),
     /// A trial has to end first.
     #[error(
         "generation {generation} waits to be confirmed, for another {} s", left.as_secs()
@@ -102,10 +106,12 @@ impl Error {
             | Self::Pending { .. }
             | Self::History(Unreadable::Missing(_))
             | Self::Transaction(TransactionError::Conflict(_)) => Exit::Refused,
-            Self::Transaction(TransactionError::Incomplete(_)) => Exit::Incomplete,
+            Self::Transaction(TransactionError::Incomplete(_))
+            | Self::RealServer(RealServerError::Incomplete { .. }) => Exit::Incomplete,
             Self::Lock(LockError::Held(_)) => Exit::Locked,
             Self::Kernel(_)
             | Self::Transaction(_)
+            | Self::RealServer(_)
             | Self::History(_)
             | Self::Expired(_)
             | Self::Record { .. }
@@ -127,6 +133,7 @@ impl Error {
             Self::Transaction(TransactionError::Incomplete(_)) => "incomplete",
             Self::Transaction(TransactionError::Restored { .. }) => "restored",
             Self::Transaction(TransactionError::Unread(_)) | Self::Kernel(_) => "kernel",
+            Self::RealServer(error) => error.kind(),
             Self::Transaction(TransactionError::Journal(_))
             | Self::Lock(LockError::File(..))
             | Self::History(_)

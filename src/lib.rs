@@ -46,9 +46,12 @@ pub mod cli;
 pub mod compile;
 pub mod config;
 pub mod error;
+#[cfg(feature = "fail-points")]
+pub mod fail_points;
 pub mod model;
 pub mod netlink;
 pub mod plan;
+pub mod real_server;
 pub mod render;
 pub mod state;
 pub mod transaction;

@@ -26,6 +26,8 @@ fn environment() -> Environment {
         sudo_user: std::env::var("SUDO_USER").ok(),
         notify_socket: std::env::var_os("NOTIFY_SOCKET"),
         watchdog_usec: std::env::var("WATCHDOG_USEC").ok(),
+        #[cfg(feature = "fail-points")]
+        die_at: std::env::var("FWMARKCTL_DIE_AT").ok().and_then(|at| at.parse().ok()),
     }
 }
 

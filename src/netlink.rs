@@ -1,5 +1,5 @@
-//! One request/reply loop for both netlink buses: nf_tables on the netfilter bus, IPVS
-//! on the generic one.
+//! One request/reply loop for the netlink buses: nf_tables on the netfilter bus, IPVS
+//! on the generic one, links, addresses and routes on the one of routing.
 //!
 //! A socket belongs to the network namespace of the thread that opened it. The kernel
 //! runs a request inside `sendmsg(2)`; only dumps go on while they are read. So a batch
@@ -54,6 +54,8 @@ pub enum Bus {
     Netfilter,
     /// `NETLINK_GENERIC`: IPVS.
     Generic,
+    /// `NETLINK_ROUTE`: links, addresses and routes (rtnetlink(7)).
+    Route,
 }
 
 /// Why talking to the kernel failed, whatever was said.
@@ -185,15 +187,17 @@ impl Socket {
     /// As [`Socket::open`].
     pub fn with_buffer(bus: Bus, bytes: usize) -> Result<Self, NetlinkError> {
         let protocol = match bus {
-            Bus::Netfilter => netlink::NETFILTER,
-            Bus::Generic => netlink::GENERIC,
+            Bus::Netfilter => Some(netlink::NETFILTER),
+            Bus::Generic => Some(netlink::GENERIC),
+            // NETLINK_ROUTE is 0: the protocol that nobody names.
+            Bus::Route => None,
         };
         let open = || -> rustix::io::Result<OwnedFd> {
             let fd = socket_with(
                 AddressFamily::NETLINK,
                 SocketType::RAW,
                 SocketFlags::CLOEXEC,
-                Some(protocol),
+                protocol,
             )?;
             bind(&fd, &SocketAddrNetlink::new(0, 0))?;
             sockopt::set_socket_timeout(&fd, sockopt::Timeout::Recv, Some(PATIENCE))?;

@@ -177,9 +177,16 @@ fn escape_sequences_of_arguments_do_not_reach_the_terminal() {
 
 #[test]
 fn every_help_fits_a_screen() {
-    for command in
-        [&[][..], &["check"], &["compile"], &["plan"], &["apply"], &["status"], &["clear"]]
-    {
+    for command in [
+        &[][..],
+        &["check"],
+        &["compile"],
+        &["plan"],
+        &["apply"],
+        &["status"],
+        &["clear"],
+        &["realserver", "up"],
+    ] {
         let output = run(b"", &[command, &["--help"]].concat());
         assert_eq!(output.status.code(), Some(0));
         let lines = text(&output.stdout).lines().count();

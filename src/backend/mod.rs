@@ -4,6 +4,8 @@
 //! folder, and another one (eBPF, a director elsewhere) added without touching the
 //! planner or the transaction.
 
+#[cfg(feature = "fail-points")]
+pub mod fail_points;
 pub mod ipvs;
 pub mod memory;
 pub mod nftables;

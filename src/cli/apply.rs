@@ -15,7 +15,8 @@ use crate::compile::Compiled;
 use crate::error::{Error, Exit};
 use crate::plan::Plan;
 use crate::transaction::{
-    Aim, Applied, Draft, Intent, Outcome, Purpose, TransactionError, Trial, Unreadable, observe,
+    Aim, Applied, Draft, Intent, Outcome, Purpose, SavedGeneration, TransactionError, Trial,
+    Unreadable, observe,
 };
 
 pub(super) fn run(context: &mut Context, options: &ApplyOptions) -> Result<Exit, Error> {
@@ -35,13 +36,17 @@ pub(super) fn run(context: &mut Context, options: &ApplyOptions) -> Result<Exit,
     if let Some(within) = options.confirm_within {
         return try_out(context, session, &compiled, draft, within, options.adopt);
     }
-    let journal = session.journal().with_draft(draft);
-    let aim = Aim { adopt: options.adopt, ..Aim::new(&compiled.state, Purpose::Apply) };
-    let outcome = session.transact(aim, &journal)?;
+    let outcome = lead(&session, draft, options.adopt)?;
     say_too_late(&session);
     drop(session);
     show(&mut context.output, &outcome)?;
     Ok(Exit::Done)
+}
+
+/// Leads the kernel to a new generation, which counts from then on.
+pub(super) fn lead(session: &Session, draft: Draft<'_>, adopt: bool) -> Result<Outcome, Error> {
+    let aim = Aim { adopt, ..Aim::new(draft.state, Purpose::Apply) };
+    session.transact(aim, &session.journal().with_draft(draft))
 }
 
 /// Applies what goes again unless it is confirmed. What only the state before has stays
@@ -69,7 +74,8 @@ fn try_out(
         armed.replace(Some(trial));
         await_confirmation::start(&context.global)
     };
-    let journal = session.journal().with_draft(draft).with_arm(&arm);
+    let disarm = || session.trial_file.remove();
+    let journal = session.journal().with_draft(draft).with_arm(&arm, &disarm);
     let aim = Aim { adopt, ..Aim::new(&tried, Purpose::Trial) };
     let outcome = session.transact(aim, &journal);
     let trial = armed.take();
@@ -114,27 +120,15 @@ fn try_out(
     Ok(Exit::Done)
 }
 
-/// Restores the last confirmed generation: what a boot does. When that one is damaged an
-/// older one is better than none.
+/// Restores the last confirmed generation: what a boot does.
 fn boot(context: &mut Context, options: &ApplyOptions) -> Result<Exit, Error> {
     let session = context.session("apply --boot", options.no_wait)?;
     session.refuse_trial()?;
-    let history = &session.history;
-    let Some(head) = history.head().map_err(record_error("read the history"))? else {
+    let Some(saved) = last(&session)? else {
         drop(session);
         context.output.json(&plan::document(&Plan::default(), None))?;
         context.output.text("Nothing to restore: no generation was ever confirmed.\n")?;
         return Ok(Exit::Done);
-    };
-    let saved = match history.read(head) {
-        Ok(saved) => saved,
-        Err(why @ Unreadable::File { .. }) => return Err(why.into()),
-        Err(why) => {
-            let older = history.before(head).map_err(record_error("read the history"))?;
-            let Some(older) = older else { return Err(why.into()) };
-            note(&format!("warning: {why}; generation {} is restored\n", older.header.number));
-            older
-        }
     };
     let aim = Aim {
         state: &saved.state,
@@ -147,6 +141,24 @@ fn boot(context: &mut Context, options: &ApplyOptions) -> Result<Exit, Error> {
     drop(session);
     show(&mut context.output, &outcome)?;
     Ok(Exit::Done)
+}
+
+/// The last confirmed generation. When that one is damaged an older one is better than
+/// none.
+pub(super) fn last(session: &Session) -> Result<Option<SavedGeneration>, Error> {
+    let history = &session.history;
+    let Some(head) = history.head().map_err(record_error("read the history"))? else {
+        return Ok(None);
+    };
+    let why = match history.read(head) {
+        Ok(saved) => return Ok(Some(saved)),
+        Err(why @ Unreadable::File { .. }) => return Err(why.into()),
+        Err(why) => why,
+    };
+    let older = history.before(head).map_err(record_error("read the history"))?;
+    let Some(older) = older else { return Err(why.into()) };
+    note(&format!("warning: {why}; generation {} is restored\n", older.header.number));
+    Ok(Some(older))
 }
 
 /// Tells that a signal could not stop what was already past the switch.

@@ -6,6 +6,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::model::Prefix;
+
 /// Firewall marks and IPVS virtual services as one thing.
 #[derive(Debug, Parser)]
 #[command(
@@ -110,6 +112,13 @@ pub enum Command {
     #[command(after_help = "Exit codes: 0 done or in sync, 1 failed and the state from before \
                             stands,\n2 nothing was tried, 4 neither done nor undone, 5 another one is at work")]
     Apply(ApplyOptions),
+    /// Apply, then stay and repair what others change, as it happens
+    #[command(
+        after_help = "SIGHUP applies the configuration anew; SIGTERM and SIGINT end the watch.\n\
+                            What is repaired is the last generation: the watch follows an apply or a\n\
+                            rollback by somebody else."
+    )]
+    Watch(WatchOptions),
     /// Keep what `apply --confirm-within` tries
     Confirm {
         /// Exit with 5 when another fwmarkctl is at work, instead of waiting for it
@@ -161,6 +170,9 @@ pub enum Command {
         #[arg(long)]
         no_wait: bool,
     },
+    /// Prepare a real server, on that machine: VIPs, ARP, tunnel device
+    #[command(subcommand, name = "realserver")]
+    RealServer(RealServerCommand),
     /// Explain an error of the configuration, with an example
     Explain {
         /// The code that an error shows in brackets, such as E0213
@@ -192,6 +204,82 @@ pub struct ApplyOptions {
     /// Exit with 5 when another fwmarkctl is at work, instead of waiting for it
     #[arg(long)]
     pub no_wait: bool,
+}
+
+/// What to do on a real server.
+#[derive(Debug, Clone, Subcommand)]
+pub enum RealServerCommand {
+    /// Make this machine take packets for the VIPs, and keep silent about them
+    #[command(after_help = "Examples:\n  fwmarkctl realserver up --dry-run\n  \
+                            fwmarkctl realserver up --vip 172.18.100.7 --method tun")]
+    Up {
+        /// For what
+        #[command(flatten)]
+        which: RealServerOptions,
+        /// Show the steps; change nothing
+        #[arg(long)]
+        dry_run: bool,
+        /// Exit with 5 when another fwmarkctl is at work, instead of waiting for it
+        #[arg(long)]
+        no_wait: bool,
+    },
+    /// Undo what `up` did, and nothing else
+    Down {
+        /// Show the steps; change nothing
+        #[arg(long)]
+        dry_run: bool,
+        /// Exit with 5 when another fwmarkctl is at work, instead of waiting for it
+        #[arg(long)]
+        no_wait: bool,
+    },
+    /// Show each VIP, parameter and device, and whether it is as it should be
+    Status {
+        /// For what
+        #[command(flatten)]
+        which: RealServerOptions,
+        /// Exit with 3 when something is missing
+        #[arg(long)]
+        check: bool,
+    },
+}
+
+/// For which VIPs a real server is prepared, and how.
+#[derive(Debug, Clone, Args)]
+pub struct RealServerOptions {
+    /// A VIP, instead of those of the configuration, which is not read (repeatable)
+    #[arg(long = "vip", value_name = "ADDRESS")]
+    pub vips: Vec<Prefix>,
+    /// Only this group, instead of those with an address of this machine (repeatable)
+    #[arg(long = "group", value_name = "NAME", conflicts_with = "vips")]
+    pub groups: Vec<String>,
+    /// How packets come: dr, tun or nat; without it as the groups say, else dr
+    #[arg(long, value_name = "METHOD", hide_possible_values = true)]
+    pub method: Option<RealServerMethod>,
+    /// With nat: the director, which has to be the default route
+    #[arg(long, value_name = "ADDRESS")]
+    pub director: Option<std::net::IpAddr>,
+}
+
+/// How packets come to a real server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RealServerMethod {
+    /// Direct routing
+    Dr,
+    /// IP in IP
+    Tun,
+    /// Address translation
+    Nat,
+}
+
+/// How to watch.
+#[derive(Debug, Clone, Args)]
+pub struct WatchOptions {
+    /// How often to look at IPVS, which tells nobody when it changes (0.1 to 3600)
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = interval)]
+    pub interval: Duration,
+    /// Begin with what was applied last, whatever the configuration says
+    #[arg(long)]
+    pub no_apply: bool,
 }
 
 /// What to show of the history.
@@ -230,6 +318,15 @@ fn duration(text: &str) -> Result<Duration, String> {
     match number.checked_mul(factor) {
         Some(seconds @ 1..=86_400) => Ok(Duration::from_secs(seconds)),
         _ => Err("between 1s and 24h".to_owned()),
+    }
+}
+
+/// Reads a number of seconds, of which parts may be given: `5`, `0.5`.
+fn interval(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "a number of seconds, such as 5")?;
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(interval) if (0.1..=3600.0).contains(&seconds) => Ok(interval),
+        _ => Err("between 0.1 and 3600 seconds".to_owned()),
     }
 }
 

@@ -39,11 +39,10 @@ fn show(output: &mut Output, generation: u64) -> Result<(), Error> {
 }
 
 /// The head is what decides: from then on a reboot brings the new generation back. Then
-/// the trial's file goes, and what was held back.
+/// what was held back goes, and the trial's file.
 fn keep(session: &Session, trial: &Trial) -> Result<(), Error> {
     session.history.set_head(trial.generation).map_err(record_error("write the history"))?;
-    session.trial_file.remove().map_err(record_error("end the trial"))?;
-    session.release(trial.generation)
+    session.confirmed(trial.generation)
 }
 
 /// What ended a countdown.
@@ -117,7 +116,8 @@ fn ask(
         let mut waiting = [PollFd::new(&stdin, PollFlags::IN), PollFd::new(signals, PollFlags::IN)];
         let came = poll(&mut waiting, Some(&wait));
         tracing::trace!(?came, "countdown");
-        match signals.which() {
+        // Taken, so that it does not stop the way back.
+        match signals.take() {
             Some("SIGINT") => return Answer::Refused("interrupted"),
             Some(signal) => return Answer::Left(signal),
             None => {}

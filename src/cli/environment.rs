@@ -13,4 +13,7 @@ pub struct Environment {
     pub notify_socket: Option<OsString>,
     /// How often it wants to hear, in microseconds.
     pub watchdog_usec: Option<String>,
+    /// At which call the process dies (`FWMARKCTL_DIE_AT`); for tests.
+    #[cfg(feature = "fail-points")]
+    pub die_at: Option<u64>,
 }

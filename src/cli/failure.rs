@@ -45,6 +45,7 @@ fn hint(error: &Error) -> Option<String> {
             Some("make room there, or name other folders with --state-dir and --run-dir".to_owned())
         }
         Error::Lock(LockError::Held(_)) => Some("run it again without --no-wait".to_owned()),
+        Error::RealServer(error) => error.remedy(),
         Error::Config(_)
         | Error::Record { .. }
         | Error::File { .. }

@@ -15,20 +15,24 @@ mod history;
 mod output;
 mod plan;
 mod progress;
+mod realserver;
 mod recover;
 mod rollback;
-#[cfg_attr(not(test), expect(dead_code, reason = "the command that stays is yet to come"))]
 mod service_manager;
 mod session;
 mod signals;
 mod status;
+mod watch;
 
+use std::cell::OnceCell;
 use std::io::{self, IsTerminal, Read};
 use std::path::Path;
+use std::rc::Rc;
 
 use args::{Arguments, Backend, Command, Global};
 pub use environment::Environment;
 use output::{Output, note};
+use signals::Signals;
 
 use crate::backend::Director;
 use crate::backend::ipvs::KernelIpvs;
@@ -42,15 +46,19 @@ use crate::transaction::{Found, TransactionError, Trial, observe};
 
 /// Runs what the command line asks for; the answer is the exit code.
 pub fn run(arguments: Arguments, environment: Environment) -> Exit {
+    #[cfg(feature = "fail-points")]
+    let _calls = crate::fail_points::Armed::at(environment.die_at);
     let Arguments { global, command } = arguments;
     let output = Output::new(&global, environment.no_color);
-    let mut context = Context { global, output, environment, stdin: None };
+    let mut context =
+        Context { global, output, environment, stdin: None, signals: OnceCell::new() };
     let command = command.unwrap_or(Command::Status { groups: Vec::new(), check: false });
     let result = match command {
         Command::Check => check::run(&mut context),
         Command::Compile { format } => compile::run(&mut context, format),
         Command::Plan { detailed_exitcode } => plan::run(&mut context, detailed_exitcode),
         Command::Apply(options) => apply::run(&mut context, &options),
+        Command::Watch(options) => watch::run(&mut context, &options),
         Command::Confirm { no_wait } => confirm::run(&mut context, no_wait),
         Command::Rollback { generation, no_wait } => {
             rollback::run(&mut context, generation, no_wait)
@@ -60,6 +68,7 @@ pub fn run(arguments: Arguments, environment: Environment) -> Exit {
         Command::AwaitConfirmation => await_confirmation::run(&context),
         Command::Status { groups, check } => status::run(&mut context, &groups, check),
         Command::Clear { yes, no_wait } => clear::run(&mut context, yes, no_wait),
+        Command::RealServer(command) => realserver::run(&mut context, &command),
         Command::Explain { code } => explain::run(&mut context, &code),
         Command::Completions { shell } => completions::run(&mut context, shell),
     };
@@ -107,6 +116,8 @@ struct Context {
     environment: Environment,
     /// What standard input said, which can be read once, and a configuration more often.
     stdin: Option<Vec<u8>>,
+    /// The signals, once somebody wanted them.
+    signals: OnceCell<Rc<Signals>>,
 }
 
 impl Context {

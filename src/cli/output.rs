@@ -113,6 +113,20 @@ impl Output {
         self.raw(&bytes)
     }
 
+    /// Prints one of many JSON documents on a line of its own, where it is to be JSON.
+    ///
+    /// # Errors
+    /// As [`Output::text`].
+    pub(super) fn json_line(&mut self, document: &impl Serialize) -> Result<(), Error> {
+        if !self.json {
+            return Ok(());
+        }
+        let mut bytes =
+            serde_json::to_vec(document).map_err(|error| Error::Output(error.into()))?;
+        bytes.push(b'\n');
+        self.raw(&bytes)
+    }
+
     /// Prints bytes as they are: what was asked for, even with `--quiet`.
     ///
     /// # Errors

@@ -43,7 +43,7 @@ impl Progress for Watched<'_> {
     }
 
     fn interruption(&self) -> Option<&'static str> {
-        self.signals.which()
+        self.signals.interruption()
     }
 }
 

@@ -2,6 +2,7 @@
 //! first: an interrupted transaction is finished or undone, a trial that is over ends.
 
 use std::io::IsTerminal;
+use std::rc::Rc;
 use std::time::Duration;
 
 use super::output::note;
@@ -10,6 +11,8 @@ use super::signals::Signals;
 use super::{Context, boot, record_error};
 use crate::backend::Director;
 use crate::backend::Netfilter;
+#[cfg(feature = "fail-points")]
+use crate::backend::fail_points::FailPoints;
 use crate::backend::ipvs::KernelIpvs;
 use crate::backend::nftables::Nftables;
 use crate::error::Error;
@@ -47,7 +50,7 @@ pub(super) struct Session {
     /// What became of a trial that was over.
     pub(super) ended: Option<TrialEnd>,
     identity: Identity,
-    signals: Signals,
+    signals: Rc<Signals>,
     shows_progress: bool,
 }
 
@@ -64,7 +67,7 @@ impl Context {
     pub(super) fn bare_session(&self, command: &str, no_wait: bool) -> Result<Session, Error> {
         let (lock, waited) = self.lock(command, no_wait)?;
         let boot = boot()?;
-        let signals = Signals::catch().map_err(record_error("catch signals"))?;
+        let signals = self.signals()?;
         let trial_file = self.trial_file()?;
         Ok(Session {
             _lock: lock,
@@ -79,6 +82,15 @@ impl Context {
             signals,
             shows_progress: std::io::stderr().is_terminal() && !self.global.quiet,
         })
+    }
+
+    /// The signals, which are taken over once, by the first who asks.
+    pub(super) fn signals(&self) -> Result<Rc<Signals>, Error> {
+        if let Some(signals) = self.signals.get() {
+            return Ok(Rc::clone(signals));
+        }
+        let signals = Rc::new(Signals::catch().map_err(record_error("catch signals"))?);
+        Ok(Rc::clone(self.signals.get_or_init(|| signals)))
     }
 
     /// The saved generations.
@@ -161,7 +173,7 @@ impl Session {
     }
 
     /// Lets others work, and keeps what is needed to wait for them.
-    pub(super) fn release_lock(self) -> (Signals, TrialFile) {
+    pub(super) fn release_lock(self) -> (Rc<Signals>, TrialFile) {
         (self.signals, self.trial_file)
     }
 
@@ -187,6 +199,8 @@ impl Session {
         work: impl FnOnce(Transaction<'_>) -> Result<T, E>,
     ) -> Result<T, Error> {
         let (nftables, ipvs) = (Nftables::new(), KernelIpvs::new());
+        #[cfg(feature = "fail-points")]
+        let (nftables, ipvs) = (FailPoints(nftables), FailPoints(ipvs));
         let director = Director { netfilter: &nftables, ipvs: &ipvs };
         let mut progress = Watched::new(self.shows_progress, &self.signals);
         let identity = self.identity.clone();
@@ -206,6 +220,11 @@ impl Session {
             return self.drop_intent(&Useless::OtherNamespace);
         }
         let (purpose, generation) = (intent.purpose, intent.generation());
+        // A trial that was interrupted goes back, and is no trial from here on. Without its
+        // file the intent still says so; without the intent a file would say that it waits.
+        if purpose == Purpose::Trial {
+            self.trial_file.remove().map_err(record_error("end the trial"))?;
+        }
         let journal = self.journal();
         let recovered =
             self.with_transaction(&journal, |transaction| transaction.recover(*intent))?;
@@ -216,9 +235,6 @@ impl Session {
         note(&format!(
             "a transaction was interrupted ({purpose}, generation {generation}): {what}\n"
         ));
-        if recovered == Recovered::Undone && purpose == Purpose::Trial {
-            self.trial_file.remove().map_err(record_error("end the trial"))?;
-        }
         (self.recovered, self.is_later) = (Some(recovered), true);
         Ok(())
     }
@@ -245,8 +261,7 @@ impl Session {
         let Some(trial) = found else { return Ok(()) };
         let head = self.history.head().map_err(record_error("read the history"))?;
         if head == Some(trial.generation) {
-            self.trial_file.remove().map_err(record_error("end the trial"))?;
-            self.release(trial.generation)?;
+            self.confirmed(trial.generation)?;
             self.ended = Some(TrialEnd::Confirmed(trial.generation));
         } else if trial.left().is_some() {
             self.trial = Some(trial);
@@ -262,8 +277,13 @@ impl Session {
         Ok(())
     }
 
-    /// Returns to the state before a trial.
+    /// Returns to the state before a trial. Its time is over from now on: whoever comes
+    /// when this one died goes back too.
     pub(super) fn return_to_before(&self, trial: &Trial) -> Result<(), Error> {
+        if trial.left().is_some() {
+            let over = Trial { deadline: Duration::ZERO, ..trial.clone() };
+            self.trial_file.write(&over).map_err(record_error("end the trial"))?;
+        }
         let generation = trial.record_before.as_ref().map_or(0, |record| record.generation);
         let aim = Aim {
             state: &trial.before,
@@ -276,8 +296,17 @@ impl Session {
         self.trial_file.remove().map_err(record_error("end the trial"))
     }
 
-    /// The trial of a generation is confirmed: what it held back goes. It counts already.
-    pub(super) fn release(&self, generation: u64) -> Result<(), Error> {
+    /// The trial of a generation is confirmed, for the head names it: what it held back
+    /// goes, and then its file. Whoever comes when this one died finds the file, and does
+    /// the same; what fails is told once, and is left to the next apply.
+    pub(super) fn confirmed(&self, generation: u64) -> Result<(), Error> {
+        let released = self.release(generation);
+        self.trial_file.remove().map_err(record_error("end the trial"))?;
+        released
+    }
+
+    /// What the trial of a generation held back goes. It counts already.
+    fn release(&self, generation: u64) -> Result<(), Error> {
         let saved = self.history.read(generation)?;
         let aim = Aim {
             state: &saved.state,

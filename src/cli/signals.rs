@@ -2,6 +2,7 @@
 //! the middle of something looks whether one came, where stopping leaves nothing half
 //! done.
 
+use std::cell::Cell;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
@@ -17,6 +18,8 @@ pub(super) struct Signals {
     came: [(&'static str, Arc<AtomicBool>); 3],
     /// Can be read when one came.
     wakes: UnixStream,
+    /// Whether a transaction stops for one, before its switch.
+    stop: Cell<bool>,
 }
 
 impl Signals {
@@ -37,7 +40,7 @@ impl Signals {
             came.push((name, set));
         }
         let came = came.try_into().map_err(|_| io::Error::other("three signals"))?;
-        Ok(Self { came, wakes })
+        Ok(Self { came, wakes, stop: Cell::new(true) })
     }
 
     /// The first that came, by its name.
@@ -45,12 +48,23 @@ impl Signals {
         self.came.iter().find(|(_, set)| set.load(Ordering::SeqCst)).map(|(name, _)| *name)
     }
 
-    /// Takes one signal that came: it did not come any more.
-    #[expect(dead_code, reason = "for the command that stays")]
-    pub(super) fn take(&self, name: &str) -> bool {
+    /// Takes the first that came: it did not come any more. Those that end come before
+    /// the one that reloads.
+    pub(super) fn take(&self) -> Option<&'static str> {
+        // First what wakes: a signal that comes now is seen below, or wakes again.
         let drained = io::Read::read(&mut &self.wakes, &mut [0; 64]);
         tracing::trace!(?drained, "signals");
-        self.came.iter().any(|(known, set)| *known == name && set.swap(false, Ordering::SeqCst))
+        self.came.iter().find(|(_, set)| set.swap(false, Ordering::SeqCst)).map(|(name, _)| *name)
+    }
+
+    /// From now on no transaction stops for one: who stays takes them when it ended.
+    pub(super) fn let_finish(&self) {
+        self.stop.set(false);
+    }
+
+    /// The one for which a transaction stops.
+    pub(super) fn interruption(&self) -> Option<&'static str> {
+        self.which().filter(|_| self.stop.get())
     }
 }
 

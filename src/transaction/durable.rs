@@ -24,13 +24,17 @@ pub struct Draft<'a> {
 /// trial arms its deadline.
 pub type Arm<'a> = &'a dyn Fn(&Intent) -> io::Result<()>;
 
+/// What is done when the way back begins: a trial ends. The intent is on disk, and says the
+/// same; so whoever comes when this process died does it too.
+pub type Disarm<'a> = &'a dyn Fn() -> io::Result<()>;
+
 /// A [`Journal`] on disk.
 #[derive(Clone)]
 pub struct DurableJournal<'a> {
     history: &'a History,
     run: &'a RunJournal,
     draft: Option<Draft<'a>>,
-    arm: Option<Arm<'a>>,
+    arm: Option<(Arm<'a>, Disarm<'a>)>,
 }
 
 impl<'a> DurableJournal<'a> {
@@ -45,10 +49,11 @@ impl<'a> DurableJournal<'a> {
         Self { draft: Some(draft), ..self }
     }
 
-    /// The same with something that has to be ready before the kernel is touched.
+    /// The same with something that has to be ready before the kernel is touched, and what
+    /// ends it when the way back begins.
     #[must_use]
-    pub fn with_arm(self, arm: Arm<'a>) -> Self {
-        Self { arm: Some(arm), ..self }
+    pub fn with_arm(self, arm: Arm<'a>, disarm: Disarm<'a>) -> Self {
+        Self { arm: Some((arm, disarm)), ..self }
     }
 
     /// Saves the generation of a draft; the answer is its state as it was written.
@@ -96,7 +101,7 @@ impl<'a> DurableJournal<'a> {
             _ => serde_json::to_vec(&intent.after)?,
         };
         self.run.write_with(intent, &before, &after)?;
-        self.arm.map_or(Ok(()), |arm| arm(intent))
+        self.arm.map_or(Ok(()), |(arm, _)| arm(intent))
     }
 }
 
@@ -142,7 +147,8 @@ impl Journal for DurableJournal<'_> {
     }
 
     fn abort(&self, intent: &Intent) -> io::Result<()> {
-        self.run.write(intent)
+        self.run.write(intent)?;
+        self.arm.map_or(Ok(()), |(_, disarm)| disarm())
     }
 
     fn commit(&self, intent: &Intent) -> io::Result<()> {

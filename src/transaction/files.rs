@@ -12,6 +12,13 @@ use xxhash_rust::xxh3::xxh3_64;
 /// 100 MiB. What is larger was not written by us.
 const LARGEST: u64 = 1 << 30;
 
+/// Here a process can be made to die: something was written just now. Not in what is
+/// released (Cargo.toml, `fail-points`).
+pub(super) fn fail_point() {
+    #[cfg(feature = "fail-points")]
+    crate::fail_points::call();
+}
+
 /// Options that never follow a link in the last part of a path, and make files that are
 /// ours alone to read.
 pub(super) fn private() -> OpenOptions {
@@ -40,9 +47,12 @@ pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
 ///
 /// # Errors
 /// What the file system says, with the file's name.
-pub(super) fn remove_file(path: &Path) -> io::Result<()> {
+pub(crate) fn remove_file(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
-        Ok(()) => sync_folder(path).map_err(|error| named(path, &error)),
+        Ok(()) => {
+            fail_point();
+            sync_folder(path).map_err(|error| named(path, &error))
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(named(path, &error)),
     }
@@ -52,7 +62,7 @@ pub(super) fn remove_file(path: &Path) -> io::Result<()> {
 ///
 /// # Errors
 /// What the file system says, with the file's name.
-pub(super) fn read_file(path: &Path) -> io::Result<Option<Vec<u8>>> {
+pub(crate) fn read_file(path: &Path) -> io::Result<Option<Vec<u8>>> {
     let file = match private().read(true).open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -81,7 +91,10 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".new");
     let beside = Path::new(&beside);
-    let written = write(beside, bytes).and_then(|()| fs::rename(beside, path));
+    let written = write(beside, bytes).and_then(|()| {
+        fail_point();
+        fs::rename(beside, path)
+    });
     if written.is_err()
         && let Err(error) = fs::remove_file(beside)
         && error.kind() != io::ErrorKind::NotFound
@@ -89,6 +102,7 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
         tracing::warn!("{} is left over: {error}", beside.display());
     }
     written?;
+    fail_point();
     sync_folder(path)
 }
 
@@ -114,7 +128,7 @@ pub fn network_namespace() -> io::Result<u64> {
 
 /// Why a sealed text is not what was written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Unsealed {
+pub(crate) enum Unsealed {
     /// Its end is not there.
     #[error("it is cut short")]
     Short,
@@ -127,14 +141,14 @@ const SEAL: &str = "{\"checksum\":\"";
 
 /// Puts a checksum behind lines of JSON: `{"checksum":"…"}`, XXH3 over all before it. It
 /// finds torn and damaged files, not forged ones: who can write here is root.
-pub(super) fn seal(mut lines: Vec<u8>) -> Vec<u8> {
+pub(crate) fn seal(mut lines: Vec<u8>) -> Vec<u8> {
     let checksum = xxh3_64(&lines);
     lines.extend_from_slice(format!("{SEAL}{checksum:016x}\"}}\n").as_bytes());
     lines
 }
 
 /// The lines before the checksum, when it fits.
-pub(super) fn unseal(bytes: &[u8]) -> Result<&[u8], Unsealed> {
+pub(crate) fn unseal(bytes: &[u8]) -> Result<&[u8], Unsealed> {
     let length = SEAL.len() + 16 + "\"}\n".len();
     let at = bytes.len().checked_sub(length).ok_or(Unsealed::Short)?;
     let (lines, seal) = bytes.split_at(at);

@@ -7,7 +7,7 @@ use crate::lab::Director;
 use crate::scene::{Fwmarkctl, many};
 
 /// At least so many services are there; a listing misses some while others edit theirs.
-fn services(director: &Director) -> usize {
+pub(crate) fn services(director: &Director) -> usize {
     // Of this thread's namespace; /proc/net is that of the process.
     let table = director.run(|| std::fs::read_to_string("/proc/thread-self/net/ip_vs").unwrap());
     table.lines().filter(|line| line.starts_with("FWM")).count()

@@ -20,6 +20,7 @@ mod lab_works;
 mod main_job;
 mod persistence;
 mod random;
+mod realserver;
 mod refused;
 mod same_as_tools;
 mod scene;
@@ -27,3 +28,4 @@ mod scene;
 #[allow(unreachable_pub, reason = "shared with other test programs")]
 mod states;
 mod trial;
+mod watch;

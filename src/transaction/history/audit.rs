@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::super::files::{private, read_file};
+use super::super::files::{fail_point, private, read_file};
 use super::super::intent::{Author, Ending, Purpose};
 
 /// From this size on a new file is begun: some 4,000 lines.
@@ -39,6 +39,16 @@ pub struct Event {
 }
 
 impl Event {
+    /// Whether the generation counted from then on. A trial does so when it is confirmed;
+    /// its end is about it too, and so are repairs while it waits.
+    pub(super) fn made_it_count(&self) -> bool {
+        let leads_on = match self.purpose {
+            Purpose::Apply | Purpose::Rollback(_) | Purpose::Clear | Purpose::Confirm => true,
+            Purpose::Trial | Purpose::Expire(_) | Purpose::Restore => false,
+        };
+        leads_on && self.ending.is_success()
+    }
+
     /// What became of the generation, in a word: `tried`, `confirmed`, `returned` (it was
     /// not confirmed), `restored`; else how the transaction ended.
     pub fn outcome(&self) -> &'static str {
@@ -110,6 +120,7 @@ impl Audit {
             line.insert(0, b'\n');
         }
         file.write_all(&line)?;
+        fail_point();
         file.sync_data()
     }
 

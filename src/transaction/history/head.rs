@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::super::files::{named, private, replace_file};
+use super::super::files::{fail_point, named, private, replace_file};
 
 /// A sector of the oldest disks: written whole or not at all.
 const SLOT: usize = 512;
@@ -81,6 +81,7 @@ impl HeadFile {
         let write = || -> io::Result<()> {
             let file = private().write(true).open(&self.path)?;
             file.write_all_at(&bytes, at * SLOT as u64)?;
+            fail_point();
             file.sync_data()
         };
         write().map_err(|error| named(&self.path, &error))

@@ -9,7 +9,8 @@ mod audit;
 mod generation;
 mod head;
 
-use std::collections::BTreeMap;
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -119,14 +120,22 @@ impl History {
     /// What the file system says.
     pub fn before(&self, number: u64) -> io::Result<Option<SavedGeneration>> {
         let events = self.events();
-        // A trial counts when it was confirmed.
-        let stayed = |number: &u64| {
-            let stays = |e: &Event| e.ending.is_success() && e.purpose != Purpose::Trial;
-            events.get(number).is_some_and(|events| events.iter().any(stays))
-        };
-        let state = self.header(number).ok().map(|header| header.state);
         let numbers = self.numbers()?;
-        for older in numbers.into_iter().rev().filter(|n| *n < number && stayed(n)) {
+        let counts = |number: &u64| {
+            events.get(number).is_some_and(|events| events.iter().any(Event::made_it_count))
+        };
+        // Repairs are many, and a line of the audit has gone one day: then the generation
+        // that came next says what counted before it.
+        let named = OnceCell::new();
+        let is_named = |number: &u64| {
+            let before = |number: &u64| self.header(*number).ok()?.before;
+            let named: &BTreeSet<u64> =
+                named.get_or_init(|| numbers.iter().filter_map(before).collect());
+            named.contains(number)
+        };
+        let stayed = |number: &u64| counts(number) || is_named(number);
+        let state = self.header(number).ok().map(|header| header.state);
+        for older in numbers.iter().copied().rev().filter(|n| *n < number && stayed(n)) {
             match self.read(older) {
                 Ok(generation) if Some(&generation.header.state) == state.as_ref() => {}
                 Ok(generation) => return Ok(Some(generation)),

@@ -103,8 +103,27 @@ fn a_generation_that_was_never_reached_is_none_to_go_back_to() {
     }
     let before = |number| history.before(number).expect("readable").map(|g| g.header.number);
     assert_eq!((before(6), before(2), before(1)), (Some(2), Some(1), None));
+    // What was a trial all the same, whatever was done to it meanwhile.
+    end(&history, 5, Purpose::Restore, Ending::Applied);
+    end(&history, 5, Purpose::Expire(5), Ending::Applied);
+    assert_eq!(before(6), Some(2));
     end(&history, 5, Purpose::Confirm, Ending::Applied);
     assert_eq!(before(6), Some(5), "once it is confirmed");
+}
+
+#[test]
+fn without_its_line_in_the_audit_the_next_one_says_what_counted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let history = History::new(folder.path());
+    for number in 1..=4 {
+        save(&history, number);
+        // The third never counted.
+        if number != 3 {
+            history.set_head(number).expect("writable");
+        }
+    }
+    let before = |number| history.before(number).expect("readable").map(|g| g.header.number);
+    assert_eq!((before(4), before(2), before(1)), (Some(2), Some(1), None));
 }
 
 #[test]

@@ -104,6 +104,11 @@ impl<'a> Client<'a> {
         Ok(connection)
     }
 
+    /// The machine that it is on.
+    pub(crate) fn namespace(&self) -> &'a Namespace {
+        self.namespace
+    }
+
     /// Runs `work` in a thread inside the client's namespace.
     pub(super) fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         self.namespace.run(work)

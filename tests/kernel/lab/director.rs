@@ -47,7 +47,7 @@ impl Director {
     /// The path of the fwmarkctl of this build, for as long as this process lives.
     pub(crate) fn program() -> String {
         static COPY: OnceLock<File> = OnceLock::new();
-        let copy = COPY.get_or_init(copy_of_fwmarkctl);
+        let copy = COPY.get_or_init(|| copy_in_memory(env!("CARGO_BIN_EXE_fwmarkctl")));
         format!("/proc/{}/fd/{}", process::id(), copy.as_raw_fd())
     }
 
@@ -94,12 +94,13 @@ impl Director {
 /// The build folder of a virtual machine is shared, and every start of a program in it
 /// reads it anew: three times as long as from a copy in memory. The copy has no name, so
 /// that nobody has to remove it.
-fn copy_of_fwmarkctl() -> File {
-    let path = format!("/tmp/fwmarkctl-of-the-kernel-ring.{}", process::id());
+pub(crate) fn copy_in_memory(program: &str) -> File {
+    let name = program.replace('/', "-");
+    let path = format!("/tmp/of-the-kernel-ring.{}{name}", process::id());
     // By another program: a descriptor of ours that can write, inherited by a program
     // that another test starts just now, would make the file "busy".
-    let copied = Command::new("cp").args([env!("CARGO_BIN_EXE_fwmarkctl"), &path]).status();
-    assert!(copied.unwrap().success(), "fwmarkctl can't be copied to {path}");
+    let copied = Command::new("cp").args([program, &path]).status();
+    assert!(copied.unwrap().success(), "{program} can't be copied to {path}");
     let copy = File::open(&path).unwrap();
     fs::remove_file(&path).unwrap();
     copy

@@ -30,7 +30,7 @@ mod topology;
 mod traffic;
 
 pub(crate) use client::{Answer, Client, Connection, Failure, Tally, client_v4, client_v6};
-pub(crate) use director::Director;
+pub(crate) use director::{Director, copy_in_memory};
 pub(crate) use namespace::Namespace;
 pub(crate) use program::{Ended, Program, Running, Terminal};
 pub(crate) use real_server::{Kind, RealServer};
@@ -74,6 +74,14 @@ impl Lab {
 
     /// A real server of each kind given, named rs1, rs2, ...; nine at most.
     pub(crate) fn of(kinds: &[Kind]) -> Self {
+        let lab = Self::bare(kinds);
+        lab.real_servers.iter().for_each(topology::prepare);
+        lab
+    }
+
+    /// The same with real servers that nobody has prepared: cables and addresses of their
+    /// own, no VIP, no tunnel. Only TCP is served there.
+    pub(crate) fn bare(kinds: &[Kind]) -> Self {
         assert!((1..=9).contains(&kinds.len()), "a lab has one to nine real servers");
         let clients = Namespace::new();
         let director = Director::new(Namespace::new());

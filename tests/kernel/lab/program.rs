@@ -141,6 +141,11 @@ pub(crate) struct Running {
 }
 
 impl Running {
+    /// Its process number.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.as_ref().unwrap().id()
+    }
+
     /// Sends it a signal.
     pub(crate) fn signal(&self, signal: Signal) {
         let child = self.child.as_ref().unwrap();

@@ -1,6 +1,6 @@
 //! A real server: where it is, and how the director reaches it.
 
-use super::{Namespace, VIPS_V4, VIPS_V6};
+use super::{Director, Namespace, Program, VIPS_V4, VIPS_V6};
 
 /// How the director forwards to a real server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +46,11 @@ impl RealServer {
 
     pub(crate) fn namespace(&self) -> &Namespace {
         &self.namespace
+    }
+
+    /// The fwmarkctl of this build, on this machine.
+    pub(crate) fn fwmarkctl(&self, args: &[&str]) -> Program<'_> {
+        self.namespace.command(&Director::program()).args(args)
     }
 
     /// What its servers answer: "rs1".

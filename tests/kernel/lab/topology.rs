@@ -19,13 +19,18 @@ pub(super) fn build(client: &Namespace, director: &Director, servers: &[RealServ
         director.sysctl("net.ipv6.conf.all.forwarding", "1");
     }
     for server in servers {
-        if server.kind().in_front() {
-            // The VIPs on lo are for packets that come in anyway: nobody is to
-            // learn from here that they are at this machine.
-            server.namespace().sysctl("net.ipv4.conf.all.arp_ignore", "1");
-            server.namespace().sysctl("net.ipv4.conf.all.arp_announce", "2");
-        }
         server.namespace().ip(&server_addresses(server));
+    }
+}
+
+/// Makes a real server take packets for the VIPs, by hand.
+pub(super) fn prepare(server: &RealServer) {
+    if server.kind().in_front() {
+        // The VIPs on lo are for packets that come in anyway: nobody is to
+        // learn from here that they are at this machine.
+        server.namespace().sysctl("net.ipv4.conf.all.arp_ignore", "1");
+        server.namespace().sysctl("net.ipv4.conf.all.arp_announce", "2");
+        server.namespace().ip(&vips(server));
     }
 }
 
@@ -90,32 +95,39 @@ fn server_addresses(server: &RealServer) -> String {
         writeln!(lines, "link set front up").unwrap();
         writeln!(lines, "addr add {}/24 dev front", server.front_v4()).unwrap();
         writeln!(lines, "addr add {}/64 dev front nodad", server.front_v6()).unwrap();
-        for vip in VIPS_V4 {
-            writeln!(lines, "addr add {vip}/32 dev lo").unwrap();
-        }
-        for vip in VIPS_V6 {
-            writeln!(lines, "addr add {vip}/128 dev lo nodad").unwrap();
-        }
     }
     if kind.in_back() {
         writeln!(lines, "link set back up").unwrap();
         writeln!(lines, "addr add {}/24 dev back", server.back_v4()).unwrap();
         writeln!(lines, "addr add {}/64 dev back nodad", server.back_v6()).unwrap();
     }
-    match kind {
-        Kind::Dr => {}
-        Kind::Nat => lines.push_str(
+    if kind == Kind::Nat {
+        lines.push_str(
             "route add default via 10.20.0.1\n\
              route add ::/0 via 2001:db8:20::1\n",
-        ),
+        );
+    }
+    lines
+}
+
+/// The VIPs, and what unpacks packets for them.
+fn vips(server: &RealServer) -> String {
+    let mut lines = String::new();
+    for vip in VIPS_V4 {
+        writeln!(lines, "addr add {vip}/32 dev lo").unwrap();
+    }
+    for vip in VIPS_V6 {
+        writeln!(lines, "addr add {vip}/128 dev lo nodad").unwrap();
+    }
+    if server.kind() == Kind::Tunnel {
         // "external" takes tunnelled packets from any peer, and needs none of
         // the fallback devices that a namespace has or has not.
-        Kind::Tunnel => lines.push_str(
+        lines.push_str(
             "link add tunnel4 type ipip external\n\
              link add tunnel6 type ip6tnl external\n\
              link set tunnel4 up\n\
              link set tunnel6 up\n",
-        ),
+        );
     }
     lines
 }
