@@ -26,7 +26,12 @@ fn intents(director: &Director) -> Vec<PathBuf> {
     director.run(|| {
         let Ok(folder) = fs::read_dir("/run/fwmarkctl") else { return Vec::new() };
         let paths = folder.map(|entry| entry.unwrap().path());
-        paths.filter(|path| path.to_str().unwrap().contains("/intent-")).collect()
+        // One that is still being written is none: it has another ending.
+        let is_one = |path: &PathBuf| {
+            path.to_str().unwrap().contains("/intent-")
+                && path.extension().is_some_and(|ending| ending == "jsonl")
+        };
+        paths.filter(is_one).collect()
     })
 }
 
