@@ -20,7 +20,7 @@ pub(crate) struct Config {
 }
 
 impl Config {
-    fn new(text: String) -> Self {
+    pub(crate) fn new(text: String) -> Self {
         let options = Options { effective_uid: 0, presets: None, extra_schedulers: &[] };
         let config = load(Sources::text(text.clone()), &options)
             .unwrap_or_else(|errors| panic!("{errors}\n{text}"));

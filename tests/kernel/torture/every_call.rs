@@ -3,7 +3,8 @@
 
 use std::time::Instant;
 
-use fwmarkctl::state::DirectorState;
+use fwmarkctl::plan::Plan;
+use fwmarkctl::state::{DirectorState, Observation};
 
 use super::configs::{Config, configs};
 use super::machine::{End, Machine};
@@ -162,6 +163,25 @@ fn an_apply_that_dies_at_any_call_is_undone_or_finished() {
         machine.ok(there.command, there.config);
     }
     all.report("10 transitions by apply");
+}
+
+/// A range that changes is switched in three batches (`transaction/shadow.rs`), and a
+/// process can die between them.
+#[test]
+fn a_range_that_changes_and_dies_at_any_call_is_undone_or_finished() {
+    let [narrow, wide] = ["8000-8009", "8005-8019"].map(|ports| {
+        Config::new(format!(
+            "[group.web]\nvips = [\"10.0.0.1\", \"10.0.1.0/29\"]\nports = [\"{ports}/tcp\"]\nmark = 1\n\
+             real = [\"10.1.0.1\"]\n"
+        ))
+    });
+    let plan = Plan::between(&Observation::of(&narrow.state), &wide.state);
+    assert!(!plan.shadow.entries.is_empty(), "it casts a shadow");
+    let machine = Machine::new();
+    machine.ok(&["apply"], &narrow.text);
+    for tally in die_both_ways(&machine, apply(&narrow, &wide), apply(&wide, &narrow)) {
+        tally.report("a range that changes");
+    }
 }
 
 #[test]

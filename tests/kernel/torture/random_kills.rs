@@ -3,12 +3,13 @@
 use std::os::fd::AsRawFd;
 use std::process;
 use std::thread::sleep;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use fwmarkctl::transaction::network_namespace;
 use rustix::process::Signal;
 
 use super::configs::{configs, numbers, set};
-use super::machine::Machine;
+use super::machine::{Machine, RUN};
 use crate::lab::copy_in_memory;
 
 /// What the kills hit.
@@ -47,7 +48,7 @@ fn an_apply_that_is_killed_at_any_moment_is_undone_or_finished() {
     let typical = began.elapsed() / u32::try_from(measured).unwrap();
     // Kills come up to so much later. The machine may be busier soon than it was just now,
     // so this follows what they hit.
-    let mut span = typical;
+    let mut spans = [typical, typical / 2];
 
     let rounds: u32 = set("FWMARKCTL_TORTURE_ROUNDS", 200);
     let mut hits = Hits::default();
@@ -57,8 +58,20 @@ fn an_apply_that_is_killed_at_any_moment_is_undone_or_finished() {
             late += 1;
             continue;
         }
+        // Half of them from the start on; the others from where it has the lock, for the
+        // way there takes the longest and writes nothing.
+        let span = &mut spans[round as usize % 2];
+        let holder = lock_holder(&machine);
         let apply = run(&["apply"], &wanted.text).spawn();
-        sleep(span * moment / 10_000);
+        if round % 2 == 1 {
+            let deadline = Instant::now() + Duration::from_secs(60);
+            while lock_holder(&machine) == holder {
+                assert!(Instant::now() < deadline, "nobody takes the lock");
+                std::thread::yield_now();
+            }
+        }
+        let killed_after = *span * moment / 10_000;
+        sleep(killed_after);
         apply.signal(Signal::KILL);
         drop(apply.wait());
         let interrupted = machine.is_interrupted();
@@ -70,19 +83,18 @@ fn an_apply_that_is_killed_at_any_moment_is_undone_or_finished() {
             ("nothing", Some(0), false) => {
                 hits.before += 1;
                 if moment > 5_000 {
-                    span = span * 11 / 10;
+                    *span = *span * 11 / 10;
                 }
             }
             ("undone", Some(0), true) => hits.undone += 1,
             ("finished", Some(1), true) => hits.finished += 1,
             ("nothing", Some(1), false) => {
                 hits.after += 1;
-                span = span * 19 / 20;
+                *span = *span * 19 / 20;
             }
             _ => panic!(
-                "round {round}, killed after {:?}: '{word}', intent: {interrupted}, state: {found:?}\n\
+                "round {round}, killed after {killed_after:?}: '{word}', intent: {interrupted}, state: {found:?}\n\
                  from\n{}to\n{}{}",
-                span * moment / 10_000,
                 held.text,
                 wanted.text,
                 machine.show(&[&held.state, &wanted.state])
@@ -105,4 +117,12 @@ fn an_apply_that_is_killed_at_any_moment_is_undone_or_finished() {
     );
     let middle = hits.undone + hits.finished;
     assert!(middle * 10 >= all, "kills that never hit the middle prove nothing: {hits:?}");
+}
+
+/// Who had the lock last, as it says itself.
+fn lock_holder(machine: &Machine) -> String {
+    machine.director.run(|| {
+        let path = format!("{RUN}/lock-{}", network_namespace().unwrap());
+        std::fs::read_to_string(path).unwrap()
+    })
 }
