@@ -35,7 +35,11 @@ fn fwmarkctl(args: &[&str]) -> (Output, bool) {
         .args(args)
         .output()
         .unwrap();
-    (output, state.exists())
+    // The lock's file holds nothing to remember.
+    let remembers = |entry: fs::DirEntry| entry.file_name() != "lock";
+    let remembered = fs::read_dir(&state)
+        .is_ok_and(|mut entries| entries.any(|entry| remembers(entry.unwrap())));
+    (output, remembered)
 }
 
 /// What the half that is there holds.
