@@ -24,6 +24,7 @@ mod realserver;
 mod refused;
 mod same_as_tools;
 mod scene;
+mod settings;
 #[path = "../states/mod.rs"]
 #[allow(unreachable_pub, reason = "shared with other test programs")]
 mod states;
