@@ -4,7 +4,7 @@ mod marking;
 mod marks;
 mod services;
 
-use crate::model::{Group, MarkRange};
+use crate::model::{Group, MarkRange, Via};
 use crate::state::{DirectorState, MarkBook, Marking};
 
 /// Why groups cannot be compiled; everything else was refused when they were read.
@@ -62,6 +62,9 @@ pub fn compile(
         for (mark, listeners) in marks.of_group(group) {
             marking::add(&mut state.marking, group, mark, &listeners);
             services::add(&mut state.services, group, mark);
+        }
+        if group.via == Via::Address {
+            services::add_by_address(&mut state.services, group);
         }
     }
     Ok(Compiled { state, marks })
