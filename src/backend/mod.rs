@@ -9,6 +9,7 @@ pub mod fail_points;
 pub mod ipvs;
 pub mod memory;
 pub mod nftables;
+mod traffic;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,6 +17,9 @@ use crate::netlink::NetlinkError;
 use crate::plan::{MarkSwitch, ServiceChange};
 use crate::state::{DestinationKey, ServiceKey, ServiceTable};
 pub use crate::state::{Frame, Generation, MarkRuleset};
+pub use traffic::{
+    Count, CountedRuleset, MarkCounts, ServiceStatistics, Statistics, StatisticsTable, Traffic,
+};
 
 /// What was read, and the generation at which it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
