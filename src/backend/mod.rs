@@ -18,7 +18,8 @@ use crate::plan::{MarkSwitch, ServiceChange};
 use crate::state::{DestinationKey, ServiceKey, ServiceTable};
 pub use crate::state::{Frame, Generation, MarkRuleset};
 pub use traffic::{
-    Count, CountedRuleset, MarkCounts, ServiceStatistics, Statistics, StatisticsTable, Traffic,
+    Count, CountedRuleset, DestinationStatistics, MarkCounts, ServiceStatistics, Statistics,
+    StatisticsTable, Traffic,
 };
 
 /// What was read, and the generation at which it was read.
@@ -83,6 +84,9 @@ pub enum IpvsError {
     /// What was read kept changing.
     #[error("the IPVS tables keep changing while they are read")]
     Unstable,
+    /// The table of connections could not be read.
+    #[error("cannot read the table of connections, {}", ipvs::CONNECTIONS)]
+    Connections(#[source] std::io::Error),
     /// Talking to the kernel failed.
     #[error("cannot talk to IPVS")]
     Netlink(#[from] NetlinkError),

@@ -67,8 +67,19 @@ pub struct Statistics {
 pub struct ServiceStatistics {
     /// The service's.
     pub service: Statistics,
-    /// Each destination's, with its connections.
-    pub destinations: BTreeMap<DestinationKey, (Activity, Statistics)>,
+    /// Each destination's.
+    pub destinations: BTreeMap<DestinationKey, DestinationStatistics>,
+}
+
+/// The statistics of a destination.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DestinationStatistics {
+    /// Its weight: without one it gets no new connections.
+    pub weight: u32,
+    /// The connections that it has now.
+    pub activity: Activity,
+    /// What the kernel counted.
+    pub statistics: Statistics,
 }
 
 /// The statistics of services that exist.

@@ -7,6 +7,7 @@
 
 mod change;
 mod clear;
+mod connections;
 mod drift;
 mod foreign;
 mod forwarding;
@@ -27,5 +28,6 @@ mod scene;
 #[path = "../states/mod.rs"]
 #[allow(unreachable_pub, reason = "shared with other test programs")]
 mod states;
+mod stats;
 mod trial;
 mod watch;

@@ -18,6 +18,7 @@ pub(super) enum Command {
     SetDestination = 6,
     DeleteDestination = 7,
     GetDestination = 8,
+    Zero = 16,
 }
 
 /// A request to IPVS.
