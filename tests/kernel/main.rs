@@ -8,6 +8,7 @@
 mod by_address;
 mod change;
 mod clear;
+mod connections;
 mod drift;
 mod foreign;
 mod forwarding;
@@ -29,5 +30,6 @@ mod settings;
 #[path = "../states/mod.rs"]
 #[allow(unreachable_pub, reason = "shared with other test programs")]
 mod states;
+mod stats;
 mod trial;
 mod watch;
