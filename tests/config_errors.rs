@@ -13,7 +13,8 @@ use proptest::prelude::*;
 use fwmarkctl::config::{self, Config, ConfigErrors, Input, Look, Options, Sources};
 
 /// Somebody who is not root, so that the mode of files in a checkout does not matter.
-const OPTIONS: Options<'_> = Options { effective_uid: 1000, presets: None, extra_schedulers: &[] };
+const OPTIONS: Options<'_> =
+    Options { effective_uid: 1000, presets: None, extra_schedulers: &[], instead: None };
 
 fn folder() -> PathBuf {
     // Relative, for the golden files show it; cargo runs tests in the package's folder.

@@ -10,7 +10,8 @@ use fwmarkctl::model::{
     Forwarding, Listener, Listeners, MarkChoice, Mode, SchedulerFlag, Tunnel, TunnelChecksum, Via,
 };
 
-const OPTIONS: Options<'_> = Options { effective_uid: 1000, presets: None, extra_schedulers: &[] };
+const OPTIONS: Options<'_> =
+    Options { effective_uid: 1000, presets: None, extra_schedulers: &[], instead: None };
 
 fn load(text: &str) -> Result<Config, ConfigErrors> {
     config::load(Sources::text(text), &OPTIONS)

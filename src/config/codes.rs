@@ -125,6 +125,16 @@ codes! {
     MarkTaken = "E0402",
     /// Something valid that this version does not do yet.
     NotYet = "E0501",
+    /// A group that is to be edited, and is not there.
+    UnknownGroup = "E0601",
+    /// A real server that is to be edited, and is not there.
+    UnknownRealServer = "E0602",
+    /// An edit after which no real server takes new clients, or none is left.
+    LastRealServer = "E0603",
+    /// A configuration that is in no file.
+    NoFile = "E0604",
+    /// A layout that an edit would not leave as it is.
+    NotEditable = "E0605",
     /// `one-packet` without a UDP port.
     OnePacketWithoutUdp = "W0101",
     /// A port of a real server of a persistent group.

@@ -9,6 +9,7 @@ mod across;
 mod codes;
 mod diagnostic;
 mod director;
+mod edit;
 mod forwarding;
 mod json;
 mod listeners;
@@ -39,10 +40,11 @@ pub use across::{MAX_ENTRIES, MAX_GROUPS};
 pub use codes::Code;
 pub use diagnostic::{ConfigErrors, Diagnostic, Label, MAX_ERRORS};
 pub use director::{BackendKind, DirectorSettings};
+pub use edit::{Edit, ServerName};
 pub use presets::{Preset, Presets};
 pub use real_servers::MAX_REAL_SERVERS;
 pub use render::Look;
-pub use source::{Input, MAX_FILE, Sources};
+pub use source::{Input, Instead, MAX_FILE, Sources};
 
 use diagnostic::{Report, Spot};
 use reader::{Field, Fields, Reported, Scope};
@@ -58,6 +60,8 @@ pub struct Options<'o> {
     pub presets: Option<&'o Path>,
     /// Schedulers that the kernel has beyond [`KNOWN_SCHEDULERS`](crate::model::KNOWN_SCHEDULERS).
     pub extra_schedulers: &'o [KernelName],
+    /// What one of the files is taken to say, whatever is on disk.
+    pub instead: Option<Instead<'o>>,
 }
 
 /// A configuration without mistakes.
@@ -85,6 +89,8 @@ pub struct Origin {
     pub file: Arc<str>,
     /// The line, counted from 1.
     pub line: usize,
+    /// The file as it is opened; none where it was standard input.
+    pub path: Option<Arc<Path>>,
 }
 
 impl Config {
@@ -106,7 +112,7 @@ impl Config {
 /// Every mistake that can be found at once, up to [`MAX_ERRORS`].
 pub fn load(sources: Sources, options: &Options<'_>) -> Result<Config, ConfigErrors> {
     let mut report = Report::default();
-    let files = source::read(sources, options.effective_uid, &mut report);
+    let files = source::read(sources, options, &mut report);
     let mut presets = Presets::shipped();
     if let Some(folder) = options.presets {
         presets.read_folder(folder, options.effective_uid, &mut report);
@@ -208,9 +214,11 @@ impl Reading<'_> {
         for draft in self.drafts {
             let Some(group) = draft.group else { continue };
             groups.push(group);
+            let file = self.report.file(draft.spot.file);
             origins.push(Origin {
                 file: names.get(&draft.spot.file).cloned().unwrap_or_default(),
-                line: self.report.file(draft.spot.file).position(draft.spot.start as usize).0,
+                line: file.position(draft.spot.start as usize).0,
+                path: file.path().cloned(),
             });
         }
         let texts = files.iter().map(|(file, _)| self.report.file(*file).text());

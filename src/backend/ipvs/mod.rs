@@ -6,6 +6,7 @@
 
 mod attribute;
 mod convert;
+mod entries;
 mod message;
 mod words;
 
@@ -18,6 +19,7 @@ use netlink_packet_generic::{GenlFamily, GenlHeader};
 use rustix::io::Errno;
 
 use self::convert::DestinationReading;
+pub use self::entries::{Entry, each_entry};
 use self::message::{Command, IpvsMessage, put};
 use super::{Activity, ActivityTable, Ipvs, IpvsError};
 use crate::netlink::{ACK, Bus, DUMP, NetlinkError, Socket};
