@@ -123,6 +123,8 @@ codes! {
     Claimed = "E0401",
     /// One mark twice.
     MarkTaken = "E0402",
+    /// More automatic marks than the range has.
+    MarksExhausted = "E0403",
     /// Something valid that this version does not do yet.
     NotYet = "E0501",
     /// A group that is to be edited, and is not there.

@@ -24,6 +24,7 @@ mod resolve;
 mod scheduler;
 mod schema;
 mod source;
+mod special;
 mod syntax;
 mod text;
 mod vips;
@@ -121,6 +122,7 @@ pub fn load(sources: Sources, options: &Options<'_>) -> Result<Config, ConfigErr
         report,
         known: Known { presets: &presets, schedulers: options.extra_schedulers },
         director: None,
+        range: None,
         names: HashMap::new(),
         drafts: Vec::new(),
     };
@@ -135,6 +137,8 @@ struct Reading<'o> {
     report: Report,
     known: Known<'o>,
     director: Option<(Spot, DirectorSettings)>,
+    /// Where the range of automatic marks is written.
+    range: Option<Spot>,
     names: HashMap<String, Spot>,
     drafts: Vec<Draft>,
 }
@@ -164,6 +168,10 @@ impl Reading<'_> {
             return;
         }
         let settings = director::read(&mut scope, field.value);
+        if let toml::de::DeValue::Table(table) = field.value.data {
+            let marks = Fields::new(field.key.file, field.value.spot, table).get("marks");
+            self.range = self.range.or(marks.map(|marks| marks.value.spot));
+        }
         match self.director {
             None => self.director = Some((field.key, settings)),
             Some((first, _)) => {
@@ -207,6 +215,8 @@ impl Reading<'_> {
             no_groups(&mut self.report, files);
         }
         across::check(&mut self.report, &self.drafts);
+        let range = self.director.map(|(_, settings)| settings).unwrap_or_default().marks;
+        across::range(&mut self.report, &self.drafts, range, self.range);
         let names: HashMap<u32, Arc<str>> =
             files.iter().map(|&(file, _)| (file, self.report.file(file).name().into())).collect();
         let mut groups = Vec::with_capacity(self.drafts.len());

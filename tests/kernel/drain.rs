@@ -167,6 +167,19 @@ fn a_known_client_goes_elsewhere_when_the_kernel_forgets_and_is_waited_for_when_
 }
 
 #[test]
+fn on_a_terminal_one_line_shows_how_far_it_is() {
+    let lab = lab(&web(""));
+    let director = lab.director();
+    let (_, talk) = connected(&lab, "rs1");
+    let (drain, mut terminal) = real!(director, "drain", "web", RS1).spawn_on_terminal();
+    terminal.wait_for("172.18.100.11 of group web: 1 active connection left");
+    terminal.wait_for("of 600 s");
+    drop(talk);
+    terminal.wait_for("Drained: nobody is left");
+    assert_eq!(drain.wait().code, Some(0));
+}
+
+#[test]
 fn udp_and_the_other_family_are_waited_for_too() {
     let lab = lab(&web("persistence = \"pfwmc\"\n"));
     let director = lab.director();
@@ -182,6 +195,7 @@ fn udp_and_the_other_family_are_waited_for_too() {
         .run();
     let document: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
     let left = &document["left"];
+    assert_eq!((ended.code, &document["end"]), (Some(1), &"timeout".into()), "{document}");
     assert_eq!((&left["active"], &left["other"]), (&0.into(), &1.into()), "{document}");
     assert_eq!(left["known_clients"], 1, "{document}");
 }

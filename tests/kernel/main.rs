@@ -18,6 +18,7 @@ mod interrupted;
 mod killed;
 mod lab;
 mod lab_works;
+mod local_node;
 mod main_job;
 mod persistence;
 mod random;
