@@ -173,9 +173,9 @@ impl Table<'_> {
             (None, Some(more)) => remarks.push((
                 Tone::Faint,
                 format!(
-                    "{} more packets were marked than scheduled; IPVS adds up every 2 s, \
-                     --rate tells whether they are lost",
-                    self.count(more)
+                    "{} more packets were marked than scheduled; IPVS adds up every 2 s{}",
+                    self.count(more),
+                    if self.rate { "" } else { ", --rate tells whether they are lost" }
                 ),
             )),
         }
