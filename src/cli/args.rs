@@ -387,7 +387,7 @@ pub struct ConnectionsOptions {
     /// Only those to this real server, or to one port of it
     #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = place)]
     pub real: Option<Place>,
-    /// Only those in this state, such as established or fin_wait
+    /// Only those in this state, by the kernel's word for it, such as established
     #[arg(long, value_name = "STATE")]
     pub state: Option<String>,
     /// Only templates: what ties persistent clients to real servers
