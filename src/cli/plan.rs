@@ -104,6 +104,7 @@ fn object(object: Object) -> &'static str {
         Object::MarkRule => "mark rule",
         Object::Service => "service",
         Object::RealServer => "real server",
+        Object::NatRule => "nat rule",
     }
 }
 

@@ -6,14 +6,16 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::Context;
-use super::compile::{destination_document, service_document};
+use super::compile::{destination_document, service_document, source_document};
 use super::output::{FORMAT, Output, Tone};
 use crate::backend::ipvs::KernelIpvs;
 use crate::backend::{Activity, ActivityTable, Ipvs};
 use crate::error::{Error, Exit};
 use crate::model::{Group, GroupName};
 use crate::plan::{ChangeLine, Plan};
-use crate::state::{DirectorState, MarkKey, Observation, ServiceKey, VirtualService};
+use crate::state::{
+    DirectorState, MarkKey, Observation, ServiceKey, SourceEntry, SourceKey, VirtualService,
+};
 use crate::transaction::Cause;
 
 /// What is shown of one group; `None` is what the kernel holds of no group.
@@ -23,6 +25,7 @@ struct Entry<'a> {
     marks: BTreeSet<u32>,
     rules: Vec<&'a MarkKey>,
     services: Vec<(ServiceKey, &'a VirtualService)>,
+    sources: Vec<(&'a SourceKey, &'a SourceEntry)>,
     changes: Vec<ChangeLine>,
 }
 
@@ -100,6 +103,9 @@ fn entries<'a>(
         let shown = entries.entry(service.group.clone()).or_default();
         shown.services.push((*key, service));
     }
+    for source in &observed.ruleset.sources {
+        entries.entry(source.1.group.clone()).or_default().sources.push(source);
+    }
     for line in plan.map(Plan::lines).unwrap_or_default() {
         entries.entry(line.group.clone()).or_default().changes.push(line);
     }
@@ -131,6 +137,7 @@ fn document(
                     })
                 })
                 .collect();
+            let sources: Vec<_> = entry.sources.iter().copied().map(source_document).collect();
             json!({
                 "name": name,
                 "configured": entry.config.is_some(),
@@ -139,6 +146,7 @@ fn document(
                 "conflict": entry.is_in_the_way(),
                 "marks": entry.marks,
                 "mark_rules": rules,
+                "nat_rules": sources,
                 "services": services,
                 "changes": entry.changes,
             })
@@ -220,6 +228,9 @@ fn group_text(
     for (key, service) in &entry.services {
         text += &format!("  {key}  {service}\n");
         text += &servers_text(*key, service, activity, output);
+    }
+    for (key, SourceEntry { source, .. }) in &entry.sources {
+        text += &format!("  fullnat to {key}: {source}\n");
     }
     for line in &entry.changes {
         let line = format!("  ! {}\n", super::plan::sentence(line));

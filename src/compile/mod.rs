@@ -3,6 +3,7 @@
 mod marking;
 mod marks;
 mod services;
+mod sources;
 
 use crate::model::{Group, MarkRange, Via};
 use crate::state::{DirectorState, MarkBook, Marking};
@@ -62,6 +63,7 @@ pub fn compile(
         for (mark, listeners) in marks.of_group(group) {
             marking::add(&mut state.marking, group, mark, &listeners);
             services::add(&mut state.services, group, mark);
+            sources::add(&mut state.sources, group, mark);
         }
         if group.via == Via::Address {
             services::add_by_address(&mut state.services, group);

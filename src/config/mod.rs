@@ -22,6 +22,7 @@ mod render;
 mod resolve;
 mod scheduler;
 mod schema;
+mod snat;
 mod source;
 mod syntax;
 mod text;

@@ -42,6 +42,7 @@ pub(super) const GROUP: Keys = Keys {
         "scheduler",
         "one-packet",
         "forward",
+        "snat",
         "real",
         "enabled",
     ],

@@ -11,6 +11,7 @@ mod clear;
 mod drift;
 mod foreign;
 mod forwarding;
+mod fullnat;
 mod history;
 mod hitless;
 mod idempotent;
