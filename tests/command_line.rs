@@ -90,10 +90,7 @@ fn usage_errors_exit_with_2_and_have_a_json_twin() {
 
 #[test]
 fn what_comes_later_is_said_and_not_ignored() {
-    for (config, word) in [
-        (format!("[director]\nbackend = \"iptables\"\n{WEB}"), "iptables"),
-        (format!("[director]\nlocal-traffic = true\n{WEB}"), "local-traffic"),
-    ] {
+    for (config, word) in [(format!("[director]\nbackend = \"iptables\"\n{WEB}"), "iptables")] {
         let output = run(config.as_bytes(), &["-c", "-", "check"]);
         assert_eq!(output.status.code(), Some(2), "{config}");
         let said = text(&output.stderr);

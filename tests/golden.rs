@@ -43,7 +43,8 @@ fn fwmarkctl(arguments: &[&str]) -> String {
 fn state(config: &Path) -> DirectorState {
     let config = load(Sources::file(config), &Options::default()).expect("a valid config");
     let marks = MarkBook::default();
-    compile(&config.groups, config.director.marks, Past::of(&marks)).expect("marks enough").state
+    let compiled = compile(&config.groups, config.director.marks, Past::of(&marks));
+    compiled.expect("marks enough").with_local_traffic(config.director.local_traffic).state
 }
 
 #[test]

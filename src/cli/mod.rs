@@ -172,7 +172,8 @@ impl Context {
         let config = self.load()?;
         let marks = self.marks();
         let past = Past { marks: &marks, marking: &|| self.last_marking() };
-        let compiled = compile(&config.groups, config.director.marks, past)?;
+        let compiled = compile(&config.groups, config.director.marks, past)?
+            .with_local_traffic(config.director.local_traffic);
         Ok((config, compiled))
     }
 

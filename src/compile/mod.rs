@@ -30,6 +30,15 @@ pub struct Compiled {
     pub marks: MarkBook,
 }
 
+impl Compiled {
+    /// Whether what the director itself sends is marked too; of no use where nothing is.
+    #[must_use]
+    pub fn with_local_traffic(mut self, is_marked: bool) -> Self {
+        self.state.local_traffic = is_marked && !self.state.marking.is_empty();
+        self
+    }
+}
+
 /// What an earlier configuration became, so that a group keeps its mark.
 #[derive(Clone, Copy)]
 pub struct Past<'a> {

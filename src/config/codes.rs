@@ -135,6 +135,8 @@ codes! {
     PersistentPort = "W0102",
     /// The SIP persistence engine with ports that are not UDP.
     EngineWithoutUdp = "W0103",
+    /// The director's own traffic to a group that only others can reach.
+    LocalTraffic = "W0104",
 }
 
 impl Code {

@@ -5,6 +5,7 @@ use toml::de::DeValue;
 use crate::model::{InvalidMark, MarkRange};
 
 use super::codes::Code;
+use super::diagnostic::Spot;
 use super::reader::{Checked, Fields, Reported, Scope, Value};
 use super::schema;
 
@@ -45,13 +46,16 @@ pub(super) fn read(scope: &mut Scope<'_>, value: Value<'_>) -> DirectorSettings 
     if let Some(field) = fields.get("marks") {
         settings.marks = marks(scope, field.value).unwrap_or(settings.marks);
     }
-    if let Some(field) = fields.get("local-traffic")
-        && scope.boolean(field.value, "local-traffic") == Ok(true)
-    {
-        not_yet(scope, field.value, "local-traffic = true")
-            .help("leave it out: then only what arrives from the network is marked");
+    if let Some(field) = fields.get("local-traffic") {
+        settings.local_traffic = scope.boolean(field.value, "local-traffic") == Ok(true);
     }
     settings
+}
+
+/// Where `local-traffic` is set.
+pub(super) fn local_traffic(value: Value<'_>) -> Option<Spot> {
+    let DeValue::Table(table) = value.data else { return None };
+    Fields::new(value.spot.file, value.spot, table).get("local-traffic").map(|field| field.key)
 }
 
 fn backend(scope: &mut Scope<'_>, fields: &Fields<'_>) -> Checked<Option<BackendKind>> {

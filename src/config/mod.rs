@@ -116,6 +116,7 @@ pub fn load(sources: Sources, options: &Options<'_>) -> Result<Config, ConfigErr
         report,
         known: Known { presets: &presets, schedulers: options.extra_schedulers },
         director: None,
+        local_traffic: None,
         names: HashMap::new(),
         drafts: Vec::new(),
     };
@@ -130,6 +131,8 @@ struct Reading<'o> {
     report: Report,
     known: Known<'o>,
     director: Option<(Spot, DirectorSettings)>,
+    /// Where it is said that local traffic is marked.
+    local_traffic: Option<Spot>,
     names: HashMap<String, Spot>,
     drafts: Vec<Draft>,
 }
@@ -159,6 +162,9 @@ impl Reading<'_> {
             return;
         }
         let settings = director::read(&mut scope, field.value);
+        if settings.local_traffic {
+            self.local_traffic = director::local_traffic(field.value);
+        }
         match self.director {
             None => self.director = Some((field.key, settings)),
             Some((first, _)) => {
@@ -202,6 +208,9 @@ impl Reading<'_> {
             no_groups(&mut self.report, files);
         }
         across::check(&mut self.report, &self.drafts);
+        if let Some(spot) = self.local_traffic {
+            across::local_traffic(&mut self.report, &self.drafts, spot);
+        }
         let names: HashMap<u32, Arc<str>> =
             files.iter().map(|&(file, _)| (file, self.report.file(file).name().into())).collect();
         let mut groups = Vec::with_capacity(self.drafts.len());

@@ -19,6 +19,7 @@ mod interrupted;
 mod killed;
 mod lab;
 mod lab_works;
+mod local_traffic;
 mod main_job;
 mod persistence;
 mod random;
