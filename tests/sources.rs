@@ -29,8 +29,8 @@ fn a_server_that_is_new_in_its_service_comes_after_its_source() {
     assert_eq!(phases(FIRST, r#""10.0.0.1", "10.0.0.2""#), [Phase::Retire]);
     assert_eq!(phases(r#""10.0.0.1", "10.0.0.2""#, FIRST), [Phase::Retire]);
     // Plain NAT needs nothing of the switch.
-    let plain = r#""10.0.0.1", { address = "10.0.0.2", forward = "nat" }"#;
-    assert_eq!(phases(FIRST, plain), [Phase::Stage]);
+    let nat = r#""10.0.0.1", { address = "10.0.0.2", forward = "nat" }"#;
+    assert_eq!(phases(FIRST, nat), [Phase::Stage]);
     // A service that is new gets no packet before the switch anyway.
     let nothing = Observation::of(&DirectorState::default());
     let plan = Plan::between(&nothing, &state(FIRST));

@@ -116,8 +116,8 @@ fn by_direct_routing_it_is_answered_where_the_vip_is_not_its_own() {
     assert!(lab.client().tcp(CLIENT, HTTP).is_ok());
 }
 
-/// IPVS sends what it forwards through the same hook. Marked anew there it would get another
-/// route, and by direct routing that of the VIP: the director itself.
+/// IPVS sends what it forwards through the same hook, where it passes as it is: by another
+/// route, that of the VIP, it would come to the director itself.
 #[test]
 fn forwarded_packets_keep_their_way_while_the_marks_switch() {
     let lab = Lab::dr();

@@ -194,9 +194,12 @@ fn every_way_of_forwarding() {
 }
 
 #[test]
-fn full_nat_with_and_without_an_address_of_choice() {
+fn full_nat_with_and_without_an_address_of_choice_and_local_traffic() {
     same(
         r#"
+        [director]
+        local-traffic = true
+
         [group.web]
         vips = ["198.51.100.7", "2001:db8::7"]
         ports = ["80/tcp"]

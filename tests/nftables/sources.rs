@@ -48,7 +48,7 @@ fn whole() -> MarkSwitch {
     }
 }
 
-const CHAINS: &str = r#"
+const CHAINS: &str = r"
   chain output {
     type route hook output priority mangle; policy accept;
     meta mark != 0 accept
@@ -68,11 +68,11 @@ const CHAINS: &str = r#"
     snat ip to meta mark . ip daddr map @source4
     snat ip6 to meta mark . ip6 daddr map @source6
   }
-"#;
+";
 
 /// [`whole`] by hand, but for what [`sample`] holds.
 fn by_hand() -> String {
-    let element = r#"add element inet fwmarkctl"#;
+    let element = "add element inet fwmarkctl";
     format!(
         "table inet fwmarkctl {{ {CHAINS} }}
          {element} masquerade4 {{ 10 . 192.0.2.11 comment \"web\" }}
