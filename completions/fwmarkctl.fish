@@ -277,7 +277,7 @@ complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand zero" -s q -l quiet 
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand zero" -s h -l help -d 'Print help'
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand connections" -l client -d 'Only those of this client or network' -r
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand connections" -l real -d 'Only those to this real server, or to one port of it' -r
-complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand connections" -l state -d 'Only those in this state, such as established or fin_wait' -r
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand connections" -l state -d 'Only those in this state, by the kernel\'s word for it, such as established' -r
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand connections" -s c -l config -d 'Read this file instead of /etc/fwmarkctl (\'-\' is standard input; repeatable)' -r -F
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand connections" -l state-dir -d 'Where the history is kept' -r -F
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand connections" -l run-dir -d 'Where what a reboot forgets is kept' -r -F

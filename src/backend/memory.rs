@@ -11,7 +11,9 @@ use super::{
     MarkRuleset, Netfilter, NetfilterError, Observed,
 };
 use crate::netlink::NetlinkError;
-use crate::plan::{EntryChange, FrameChange, MarkSwitch, ServiceChange, SettingChange};
+use crate::plan::{
+    ChainChange, EntryChange, FrameChange, MarkSwitch, ServiceChange, SettingChange, SourceChange,
+};
 use crate::state::{Destination, MarkKey, Marking, ServiceKey, ServiceTable, SettingKey, Settings};
 
 /// What goes wrong, and when.
@@ -183,6 +185,23 @@ fn switched(from: &MarkRuleset, change: &MarkSwitch) -> Result<MarkRuleset, Netf
     }
     exchange(&mut to.entries, &change.entries, |one, other| one.lookup() == other.lookup())?;
     exchange(&mut to.shadow, &change.shadow, |_, _| true)?;
+    for SourceChange { key, before, after } in &change.sources {
+        let held = to.sources.remove(key);
+        if held.is_some() != before.is_some() {
+            return Err(refused(key, "it exists, or does not exist"));
+        }
+        to.sources.extend(after.clone().map(|entry| (*key, entry)));
+    }
+    let ChainChange { before, after } = change.chains;
+    for (chain, before, after) in [
+        (&mut to.chains.output, before.output, after.output),
+        (&mut to.chains.postrouting, before.postrouting, after.postrouting),
+    ] {
+        if before != after && *chain == after {
+            return Err(refused(&"a chain", "it exists, or does not exist"));
+        }
+        *chain ^= before != after;
+    }
     for entry in &change.ledger {
         match &entry.after {
             Some(after) => to.ledger.services.insert(entry.key, after.clone()),

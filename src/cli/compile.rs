@@ -8,7 +8,9 @@ use super::output::FORMAT;
 use crate::compile::Compiled;
 use crate::error::{Error, Exit};
 use crate::render;
-use crate::state::{Destination, ServiceFlags, ServiceKey, VirtualService};
+use crate::state::{
+    Destination, ServiceFlags, ServiceKey, Source, SourceEntry, SourceKey, VirtualService,
+};
 
 pub(super) fn run(context: &mut Context, format: CompileFormat) -> Result<Exit, Error> {
     let (name, render): (_, fn(&crate::state::DirectorState) -> String) = match format {
@@ -72,7 +74,24 @@ pub(super) fn document(compiled: &Compiled) -> Value {
         .iter()
         .map(|(key, service)| service_document(*key, service))
         .collect();
-    json!({ "format": FORMAT, "marks": marks, "mark_rules": rules, "services": services })
+    let sources: Vec<_> = compiled.state.sources.iter().map(source_document).collect();
+    json!({
+        "format": FORMAT,
+        "marks": marks,
+        "mark_rules": rules,
+        "services": services,
+        "nat_rules": sources,
+        "local_traffic": compiled.state.local_traffic,
+    })
+}
+
+/// Whose address a real server sees, as JSON; without `snat` it is masqueraded.
+pub(super) fn source_document((key, entry): (&SourceKey, &SourceEntry)) -> Value {
+    let snat = match entry.source {
+        Source::Masquerade => None,
+        Source::Address(address) => Some(address),
+    };
+    json!({ "mark": key.mark, "real_server": key.server, "snat": snat, "group": entry.group })
 }
 
 /// A service as JSON.

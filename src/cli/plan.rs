@@ -110,6 +110,7 @@ pub(super) fn object(object: Object) -> &'static str {
         Object::Route => "route",
         Object::Address => "address",
         Object::SyncDaemon => "sync daemon",
+        Object::NatRule => "nat rule",
     }
 }
 

@@ -4,6 +4,7 @@ mod marking;
 mod marks;
 mod services;
 mod settings;
+mod sources;
 
 use crate::model::{DirectorSettings, Group, Mark, MarkRange, Via};
 use crate::state::{DirectorState, MarkBook, Marking};
@@ -63,6 +64,7 @@ pub fn compile(
         for (mark, listeners) in marks.of_group(group) {
             marking::add(&mut state.marking, group, mark, &listeners);
             services::add(&mut state.services, group, mark);
+            sources::add(&mut state.sources, group, mark);
         }
         if group.via == Via::Address {
             services::add_by_address(&mut state.services, group);
@@ -72,5 +74,7 @@ pub fn compile(
         |group: &Group| -> Vec<Mark> { marks.of_group(group).map(|(mark, _)| mark).collect() };
     let enabled = groups.iter().filter(|group| group.enabled);
     state.settings = settings::needed(enabled, director, of_group);
+    // Of no use where nothing is marked.
+    state.local_traffic = director.local_traffic && !state.marking.is_empty();
     Ok(Compiled { state, marks })
 }

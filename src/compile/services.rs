@@ -39,7 +39,7 @@ pub(super) fn add_by_address(services: &mut ServiceTable, group: &Group) {
     }
 }
 
-fn has_vip(group: &Group, family: Family) -> bool {
+pub(super) fn has_vip(group: &Group, family: Family) -> bool {
     group.vips.iter().any(|vip| vip.family() == family)
 }
 

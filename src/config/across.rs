@@ -93,7 +93,7 @@ fn marks(report: &mut Report, drafts: &[Draft]) {
 /// that somebody chose are taken.
 pub(super) fn range(report: &mut Report, drafts: &[Draft], range: MarkRange, spot: Option<Spot>) {
     let needs = |draft: &Draft| {
-        let group = draft.group.as_ref()?;
+        let group = draft.group.as_ref().filter(|group| group.via == Via::Mark)?;
         let all = if group.is_per_listener() { group.listeners.iter().count() } else { 1 };
         Some(all.saturating_sub(draft.marks.len()))
     };
@@ -113,6 +113,32 @@ pub(super) fn range(report: &mut Report, drafts: &[Draft], range: MarkRange, spo
         None => report.placeless(Code::MarksExhausted, &message),
     }
     .help("widen marks in [director], or write mark = NUMBER in some groups; disabled groups keep theirs");
+}
+
+/// Reports groups that the director itself may not reach: by DR and TUN the real server
+/// answers with the VIP as source, and from outside the director takes no packet that has
+/// an address of its own there (`fib_validate_source`, `net/ipv4/fib_frontend.c`).
+pub(super) fn local_traffic(report: &mut Report, drafts: &[Draft], spot: Spot) {
+    let marked = drafts.iter().filter(|draft| draft.enabled && draft.via == Via::Mark);
+    let groups = marked.filter_map(|draft| draft.group.as_ref());
+    let unreachable: Vec<_> = groups
+        .filter(|group| group.real_servers.iter().any(|it| !it.forwarding.maps_ports()))
+        .map(|group| group.name.as_str())
+        .collect();
+    let [first, others @ ..] = unreachable.as_slice() else { return };
+    let others = match others.len() {
+        0 => String::new(),
+        1 => " and one more group".to_owned(),
+        more => format!(" and {more} more groups"),
+    };
+    let message = format!(
+        "local-traffic: the director's own connections to group {}{others} will time out where the VIP is its own address, for dr and tun bring no answer to it",
+        clean(first)
+    );
+    report
+        .error(Code::LocalTraffic, spot, &message)
+        .label("marks what the director itself sends")
+        .help("reach these real servers by nat or fullnat, or leave local-traffic out");
 }
 
 fn claims(report: &mut Report, drafts: &[Draft], entries: usize) {

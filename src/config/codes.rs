@@ -119,6 +119,10 @@ codes! {
     InvalidWeight = "E0308",
     /// Thresholds that contradict each other, or out of bounds.
     InvalidThreshold = "E0309",
+    /// A `snat` that no packet to a real server can have.
+    InvalidSnat = "E0310",
+    /// One real server with full NAT and without.
+    MixedFullNat = "E0311",
     /// Two groups that claim the same traffic.
     Claimed = "E0401",
     /// One mark twice.
@@ -155,6 +159,8 @@ codes! {
     PersistentPort = "W0102",
     /// The SIP persistence engine with ports that are not UDP.
     EngineWithoutUdp = "W0103",
+    /// The director's own traffic to a group that only others can reach.
+    LocalTraffic = "W0104",
 }
 
 impl Code {

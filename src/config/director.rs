@@ -8,6 +8,7 @@ use crate::model::{
     BackendKind, DirectorSettings, Family, InvalidMark, MarkRange, Sysctl, VipPlace,
 };
 
+use super::across;
 use super::codes::Code;
 use super::diagnostic::{Report, Spot};
 use super::reader::{Checked, Fields, Reported, Scope, Value};
@@ -23,6 +24,8 @@ pub(super) struct ReadDirector {
     sysctls: BTreeMap<Sysctl, Spot>,
     sync: Option<Spot>,
     vips: Option<Spot>,
+    marks: Option<Spot>,
+    local_traffic: Option<Spot>,
 }
 
 /// Reads `[director]`; a setting with a mistake keeps its default.
@@ -35,12 +38,11 @@ pub(super) fn read(scope: &mut Scope<'_>, value: Value<'_>) -> ReadDirector {
     }
     if let Some(field) = fields.get("marks") {
         settings.marks = marks(scope, field.value).unwrap_or(settings.marks);
+        read.marks = Some(field.value.spot);
     }
-    if let Some(field) = fields.get("local-traffic")
-        && scope.boolean(field.value, "local-traffic") == Ok(true)
-    {
-        not_yet(scope, field.value, "local-traffic = true")
-            .help("leave it out: then only what arrives from the network is marked");
+    if let Some(field) = fields.get("local-traffic") {
+        settings.local_traffic = scope.boolean(field.value, "local-traffic") == Ok(true);
+        read.local_traffic = settings.local_traffic.then_some(field.key);
     }
     if let Ok(place) = vips(scope, &fields) {
         settings.vips = place;
@@ -64,6 +66,10 @@ pub(super) fn read(scope: &mut Scope<'_>, value: Value<'_>) -> ReadDirector {
 
 /// Reports what `[director]` says against what the groups need.
 pub(super) fn check(report: &mut Report, read: &ReadDirector, drafts: &[Draft]) {
+    across::range(report, drafts, read.settings.marks, read.marks);
+    if let Some(spot) = read.local_traffic {
+        across::local_traffic(report, drafts, spot);
+    }
     for draft in drafts.iter().filter(|draft| draft.enabled) {
         let name = clean(&draft.name);
         if let (VipPlace::Bind(device), Some(spot)) = (&read.settings.vips, read.vips)

@@ -5,7 +5,6 @@ use toml::de::DeValue;
 use crate::model::{Forwarding, Tunnel, TunnelChecksum};
 
 use super::codes::Code;
-use super::director::not_yet;
 use super::reader::{Checked, Fields, Reported, Scope, Value};
 use super::schema;
 
@@ -34,13 +33,7 @@ pub(super) fn read(scope: &mut Scope<'_>, value: Value<'_>) -> Checked<Forwardin
                 ("tun", Forwarding::Tunnel(Tunnel::Ipip)),
                 ("fullnat", Forwarding::FullNat),
             ];
-            let forwarding = scope.word(value, "forward", &words)?;
-            if forwarding == Forwarding::FullNat {
-                not_yet(scope, value, "forward = \"fullnat\"").help(
-                    "use \"nat\", with the director as the real servers' route to the clients",
-                );
-            }
-            Ok(forwarding)
+            scope.word(value, "forward", &words)
         }
         _ => {
             let expected = "\"dr\", \"nat\", \"tun\", \"fullnat\" or a table { type = \"gue\" }";

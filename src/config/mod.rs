@@ -23,6 +23,7 @@ mod render;
 mod resolve;
 mod scheduler;
 mod schema;
+mod snat;
 mod source;
 mod special;
 mod surroundings;
@@ -124,7 +125,6 @@ pub fn load(sources: Sources, options: &Options<'_>) -> Result<Config, ConfigErr
         report,
         known: Known { presets: &presets, schedulers: options.extra_schedulers },
         director: None,
-        range: None,
         names: HashMap::new(),
         drafts: Vec::new(),
     };
@@ -139,8 +139,6 @@ struct Reading<'o> {
     report: Report,
     known: Known<'o>,
     director: Option<(Spot, ReadDirector)>,
-    /// Where the range of automatic marks is written.
-    range: Option<Spot>,
     names: HashMap<String, Spot>,
     drafts: Vec<Draft>,
 }
@@ -170,10 +168,6 @@ impl Reading<'_> {
             return;
         }
         let settings = director::read(&mut scope, field.value);
-        if let toml::de::DeValue::Table(table) = field.value.data {
-            let marks = Fields::new(field.key.file, field.value.spot, table).get("marks");
-            self.range = self.range.or(marks.map(|marks| marks.value.spot));
-        }
         match self.director {
             None => self.director = Some((field.key, settings)),
             Some((first, _)) => {
@@ -219,7 +213,6 @@ impl Reading<'_> {
         across::check(&mut self.report, &self.drafts);
         let read = self.director.take().map(|(_, read)| read).unwrap_or_default();
         director::check(&mut self.report, &read, &self.drafts);
-        across::range(&mut self.report, &self.drafts, read.settings.marks, self.range);
         let names: HashMap<u32, Arc<str>> =
             files.iter().map(|&(file, _)| (file, self.report.file(file).name().into())).collect();
         let mut groups = Vec::with_capacity(self.drafts.len());

@@ -11,7 +11,9 @@ use super::presets::Presets;
 use super::reader::{Checked, Fields, Reported, Scope, Value};
 use super::real_servers::ReadServer;
 use super::text::family_name;
-use super::{forwarding, listeners, marks, persistence, real_servers, scheduler, schema, vips};
+use super::{
+    forwarding, listeners, marks, persistence, real_servers, scheduler, schema, snat, vips,
+};
 
 /// What a group claims, and the group itself where nothing is wrong with it.
 pub(super) struct Draft {
@@ -80,11 +82,14 @@ pub(super) fn group(
         None => Ok(Forwarding::default()),
     };
     let servers = real_servers::read(scope, header, fields.get("real"), forward);
-    let via = via(scope, &fields, mode, &vips, &listeners);
+    let read = servers.as_ref().map(Vec::as_slice).map_err(|&error| error);
+    let via = via(scope, &fields, mode, &vips, &listeners, read);
+    let snat = snat::read(scope, &fields, read);
     let by_address = via == Ok(Via::Address);
     let mut sound = true;
     if let (Ok(vips), Ok(servers)) = (&vips, &servers) {
         sound &= families(scope, vips, servers);
+        sound &= snat::apart(scope, servers);
     }
     if let (Ok(listeners), Ok(servers)) = (&listeners, &servers) {
         let apart = by_address || mode == Ok(Some(Mode::Ppc));
@@ -123,6 +128,7 @@ pub(super) fn group(
             scheduler: scheduler?,
             one_packet: one_packet?,
             persistence: persistence?,
+            snat: snat?,
             real_servers: servers?.into_iter().map(|read| read.server).collect(),
         })
     };
@@ -197,6 +203,7 @@ fn via(
     mode: Checked<Option<Mode>>,
     vips: &Checked<Vec<(Prefix, Spot)>>,
     listeners: &Checked<ReadListeners>,
+    servers: Checked<&[ReadServer]>,
 ) -> Checked<Via> {
     let Some(field) = fields.get("via") else { return Ok(Via::Mark) };
     let via = scope.word(field.value, "via", &[("mark", Via::Mark), ("address", Via::Address)])?;
@@ -209,12 +216,14 @@ fn via(
     let all = written.iter().find(|(one, _)| one.ports.is_any() && mode == Ok(None));
     let chosen = fields.get("mark").or(fields.get("marks"));
     let pfwmc = fields.get("persistence").filter(|_| mode == Ok(Some(Mode::Pfwmc)));
+    let full = servers.ok().and_then(snat::first);
     let reason = pfwmc
         .map(|field| (field.value.spot, "pfwmc ties ports together by one"))
         .or(chosen.map(|field| (field.key, "one is chosen here")))
         .or(range.map(|&(_, spot)| (spot, "a range of ports needs one")))
         .or(prefix.map(|&(_, spot)| (spot, "a prefix needs one")))
-        .or(all.map(|&(_, spot)| (spot, "\"any\" without pcc needs one")));
+        .or(all.map(|&(_, spot)| (spot, "\"any\" without pcc needs one")))
+        .or(full.map(|spot| (spot, "fullnat knows its packets by one")));
     if let Some((spot, why)) = reason {
         let other = scope.report.label(spot, why);
         let message = format!("via = \"address\" goes without marks, but {why}");

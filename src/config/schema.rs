@@ -79,6 +79,7 @@ pub(super) const GROUP: Keys = Keys {
         "scheduler",
         "one-packet",
         "forward",
+        "snat",
         "real",
         "enabled",
     ],
@@ -173,6 +174,7 @@ pub(super) fn example(key: &str) -> Option<&'static str> {
         "upper-threshold" => "upper-threshold = 200",
         "lower-threshold" => "lower-threshold = 100",
         "description" => "description = \"The shop's tills\"",
+        "snat" => "snat = \"10.20.0.5\"",
         "interface" => "interface = \"eth0\"",
         "sysctl" => "[sysctl]",
         "timeouts" => "[timeouts]",
@@ -196,7 +198,15 @@ mod tests {
     #[test]
     fn every_key_has_an_example_that_is_toml() {
         let tables = [
-            DOCUMENT, DIRECTOR, TIMEOUTS, SYNC, GROUP, REAL_SERVER, PERSISTENCE, SCHEDULER, TUNNEL,
+            DOCUMENT,
+            DIRECTOR,
+            TIMEOUTS,
+            SYNC,
+            GROUP,
+            REAL_SERVER,
+            PERSISTENCE,
+            SCHEDULER,
+            TUNNEL,
             PRESET,
         ];
         for key in tables.iter().flat_map(|table| table.names) {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -105,6 +106,9 @@ pub struct Group {
     pub one_packet: bool,
     /// How clients stay.
     pub persistence: Option<Persistence>,
+    /// What stands for a client's address towards real servers with full NAT, at most one of
+    /// each family; without one, an address of the device by which the packet leaves.
+    pub snat: Vec<IpAddr>,
     /// The real servers, at least one, each (address, port) once.
     pub real_servers: Vec<RealServer>,
 }

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use crate::state::{
-    Destination, DestinationKey, LedgerEntry, MarkEntry, MarkKey, PRESENT, Record, ServiceKey,
-    SettingKey, VirtualService,
+    Destination, DestinationKey, LedgerEntry, MarkEntry, MarkKey, OptionalChains, PRESENT, Record,
+    ServiceKey, SettingKey, SourceEntry, SourceKey, VirtualService,
 };
 
 /// A change of one virtual service or one of its destinations.
@@ -116,6 +116,33 @@ pub struct EntryChange {
     pub after: Option<MarkEntry>,
 }
 
+/// A change of one source entry; not both sides are `None`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceChange {
+    /// Which packets.
+    pub key: SourceKey,
+    /// What their clients' address was replaced by.
+    pub before: Option<SourceEntry>,
+    /// What it will be replaced by.
+    pub after: Option<SourceEntry>,
+}
+
+/// Which optional chains come and go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ChainChange {
+    /// Those that were there.
+    pub before: OptionalChains,
+    /// Those that will be.
+    pub after: OptionalChains,
+}
+
+impl ChainChange {
+    /// Whether they stay as they are.
+    pub fn is_empty(&self) -> bool {
+        self.before == self.after
+    }
+}
+
 /// A change of one ledger entry; not both sides are `None`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LedgerChange {
@@ -153,6 +180,10 @@ pub struct MarkSwitch {
     pub entries: Vec<EntryChange>,
     /// The entries of the shadow maps that come or go.
     pub shadow: Vec<EntryChange>,
+    /// The sources that differ.
+    pub sources: Vec<SourceChange>,
+    /// The optional chains that come or go.
+    pub chains: ChainChange,
     /// The ledger's entries that differ.
     pub ledger: Vec<LedgerChange>,
     /// The commit record of this switch, which replaces the one before.
@@ -162,7 +193,12 @@ pub struct MarkSwitch {
 impl MarkSwitch {
     /// Whether it changes nothing; the record alone is no reason to write.
     pub fn is_empty(&self) -> bool {
-        let Self { frame, entries, shadow, ledger, record: _ } = self;
-        *frame == FrameChange::Keep && entries.is_empty() && shadow.is_empty() && ledger.is_empty()
+        let Self { frame, entries, shadow, sources, chains, ledger, record: _ } = self;
+        *frame == FrameChange::Keep
+            && entries.is_empty()
+            && shadow.is_empty()
+            && sources.is_empty()
+            && chains.is_empty()
+            && ledger.is_empty()
     }
 }

@@ -5,9 +5,12 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{EntryChange, FrameChange, LedgerChange, Plan, ServiceChange, SettingChange};
+use super::{
+    ChainChange, EntryChange, FrameChange, LedgerChange, Plan, ServiceChange, SettingChange,
+    SourceChange,
+};
 use crate::model::GroupName;
-use crate::state::{ROUTE_TABLE, RULE_PRIORITY, SettingKey};
+use crate::state::{ROUTE_TABLE, RULE_PRIORITY, SettingKey, SourceEntry};
 
 /// When a change happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -43,6 +46,8 @@ pub enum Object {
     Service,
     /// A real server of a service.
     RealServer,
+    /// Whose address a real server sees.
+    NatRule,
     /// A kernel parameter.
     Sysctl,
     /// One of IPVS's timeouts.
@@ -58,7 +63,7 @@ pub enum Object {
 impl Object {
     /// Whether it belongs to the director and to no group.
     pub fn is_setting(self) -> bool {
-        !matches!(self, Self::MarkRule | Self::Service | Self::RealServer)
+        !matches!(self, Self::MarkRule | Self::NatRule | Self::Service | Self::RealServer)
     }
 
     fn of(key: &SettingKey) -> Self {
@@ -136,7 +141,9 @@ impl Plan {
             self.equip.iter().map(|change| setting_line(Phase::Stage, change)).collect();
         lines.extend(self.stage.iter().map(|change| self.service_line(Phase::Stage, change)));
         lines.extend(self.frame_lines());
+        lines.extend(self.chain_lines());
         lines.extend(self.entry_lines());
+        lines.extend(self.source_lines());
         lines.extend(self.leftover_lines());
         lines.extend(self.ledger_lines());
         lines.extend(self.retire.iter().map(|change| self.service_line(Phase::Retire, change)));
@@ -154,8 +161,12 @@ impl Plan {
         let settings = self.equip.iter().chain(&self.strip);
         let settings =
             settings.map(|change| action(change.before.is_some(), change.after.is_some()));
+        let sources = self.switch.sources.iter();
+        let sources = sources.map(|change| action(change.before.is_some(), change.after.is_some()));
         services
             .chain(settings)
+            .chain(self.chain_lines().map(|line| line.action))
+            .chain(sources)
             .chain(entries)
             .chain(repairs)
             .chain(leftovers)
@@ -206,6 +217,57 @@ impl Plan {
             key: "table inet fwmarkctl".to_owned(),
             before: Some(found.clone()),
             after: Some("as fwmarkctl makes it".to_owned()),
+        })
+    }
+
+    /// The optional chains that come or go.
+    fn chain_lines(&self) -> impl Iterator<Item = ChangeLine> {
+        let ChainChange { before, after } = self.switch.chains;
+        let line = |object, name: &str, what: &str, before: bool, after: bool| {
+            (before != after).then(|| ChangeLine {
+                phase: Phase::Switch,
+                action: action(before, after),
+                object,
+                group: None,
+                key: format!("chain {name}"),
+                before: before.then(|| what.to_owned()),
+                after: after.then(|| what.to_owned()),
+            })
+        };
+        let output = "marks what the director itself sends";
+        let postrouting = "replaces the addresses of clients";
+        [
+            line(Object::MarkRule, "output", output, before.output, after.output),
+            line(
+                Object::NatRule,
+                "postrouting",
+                postrouting,
+                before.postrouting,
+                after.postrouting,
+            ),
+        ]
+        .into_iter()
+        .flatten()
+    }
+
+    fn source_lines(&self) -> impl Iterator<Item = ChangeLine> + '_ {
+        self.switch.sources.iter().map(|SourceChange { key, before, after }| {
+            let group = |entry: &Option<SourceEntry>| entry.as_ref()?.group.clone();
+            let renamed = before.is_some() && after.is_some() && group(before) != group(after);
+            let show = |entry: &SourceEntry| match &entry.group {
+                Some(group) if renamed => format!("{} ({group})", entry.source),
+                None if renamed => format!("{} (no group)", entry.source),
+                _ => entry.source.to_string(),
+            };
+            ChangeLine {
+                phase: Phase::Switch,
+                action: action(before.is_some(), after.is_some()),
+                object: Object::NatRule,
+                group: group(after).or_else(|| group(before)),
+                key: key.to_string(),
+                before: before.as_ref().map(show),
+                after: after.as_ref().map(show),
+            }
         })
     }
 

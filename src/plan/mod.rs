@@ -16,7 +16,8 @@ mod shadow;
 use std::collections::BTreeMap;
 
 pub use change::{
-    EntryChange, FrameChange, LedgerChange, MarkSwitch, ServiceChange, SettingChange,
+    ChainChange, EntryChange, FrameChange, LedgerChange, MarkSwitch, ServiceChange, SettingChange,
+    SourceChange,
 };
 pub use conflict::Conflict;
 pub use describe::{Action, ChangeLine, Object, Phase, Summary};
@@ -24,8 +25,8 @@ pub use shadow::Shadow;
 
 use crate::model::GroupName;
 use crate::state::{
-    Destination, DirectorState, Frame, Ledger, LedgerEntry, Marking, Observation, ServiceKey,
-    ServiceTable, VirtualService,
+    Destination, DirectorState, Frame, LedgerEntry, MarkRuleset, Marking, Observation, ServiceKey,
+    ServiceTable, SourceKey, Sources, VirtualService,
 };
 
 /// What leads from one state to another, in the order in which it is done.
@@ -39,7 +40,8 @@ pub struct Plan {
     pub shadow: Shadow,
     /// Netfilter: one atomic step.
     pub switch: MarkSwitch,
-    /// IPVS: destinations that drain or go, and services that go.
+    /// IPVS: destinations that drain or go, and services that go; and destinations that need
+    /// the switch before they get packets.
     pub retire: Vec<ServiceChange>,
     /// Settings that are not needed any more, after everything else; and synchronisation,
     /// which begins with what is there then.
@@ -57,23 +59,29 @@ impl Plan {
     /// `to` does not name are left alone ([`Conflict::find`] tells of the others).
     pub fn between(from: &Observation, to: &DirectorState) -> Self {
         let mut plan = Self::default();
-        plan.plan_services(&from.services, &to.services);
+        plan.plan_services(from, to);
         plan.plan_settings(from, &to.settings);
         plan.switch.frame = frame_change(&from.ruleset.frame, to.is_empty());
-        let nothing = (Marking::new(), Ledger::default());
-        let (entries, ledger) = match plan.switch.frame {
-            FrameChange::Create | FrameChange::Rebuild => (&nothing.0, &nothing.1),
-            _ => (&from.ruleset.entries, &from.ruleset.ledger),
+        let nothing = MarkRuleset::default();
+        let found = match plan.switch.frame {
+            FrameChange::Create | FrameChange::Rebuild => &nothing,
+            _ => &from.ruleset,
         };
-        plan.switch.entries = entry_changes(entries, &to.marking);
+        plan.switch.entries = entry_changes(&found.entries, &to.marking);
+        plan.switch.sources = source_changes(&found.sources, &to.sources);
+        let chains = ChainChange { before: found.chains, after: to.chains() };
+        // Who writes rules again has to know which chains have some.
+        if plan.switch.frame != FrameChange::Keep || !chains.is_empty() {
+            plan.switch.chains = chains;
+        }
         // In any other case the maps are made, or go, with all that they hold.
         if matches!(plan.switch.frame, FrameChange::Keep | FrameChange::RewriteRules) {
             plan.shadow = Shadow::of(&plan.switch.entries, &from.ruleset.shadow);
             if plan.shadow.entries.is_empty() {
-                plan.switch.shadow = entry_changes(&from.ruleset.shadow, &nothing.0);
+                plan.switch.shadow = entry_changes(&from.ruleset.shadow, &nothing.shadow);
             }
         }
-        plan.switch.ledger = ledger_changes(&ledger.services, to);
+        plan.switch.ledger = ledger_changes(&found.ledger.services, to);
         if let Frame::RulesDiffer(found) | Frame::Damaged(found) = &from.ruleset.frame {
             plan.damage.clone_from(found);
         }
@@ -98,7 +106,8 @@ impl Plan {
             .collect();
     }
 
-    fn plan_services(&mut self, from: &ServiceTable, to: &ServiceTable) {
+    fn plan_services(&mut self, observed: &Observation, wanted: &DirectorState) {
+        let (from, to) = (&observed.services, &wanted.services);
         for (&key, after) in to {
             match from.get(&key) {
                 None => {
@@ -106,7 +115,17 @@ impl Plan {
                     let add = |&destination| ServiceChange::AddDestination(key, destination);
                     self.stage.extend(after.destinations.iter().map(add));
                 }
-                Some(before) => self.plan_service(key, before, after),
+                Some(before) => {
+                    // Before the switch, nothing would replace the addresses of its clients:
+                    // who is dealt to it then never gets an answer.
+                    let waits = |destination: &Destination| {
+                        let ServiceKey::Mark { mark, .. } = key else { return false };
+                        let source = SourceKey { mark, server: destination.key.address };
+                        wanted.sources.contains_key(&source)
+                            && !observed.ruleset.sources.contains_key(&source)
+                    };
+                    self.plan_service(key, before, after, waits);
+                }
             }
         }
         for (&key, before) in from {
@@ -116,7 +135,14 @@ impl Plan {
         }
     }
 
-    fn plan_service(&mut self, key: ServiceKey, before: &VirtualService, after: &VirtualService) {
+    /// `waits` tells which destinations get no packet by NAT before the switch.
+    fn plan_service(
+        &mut self,
+        key: ServiceKey,
+        before: &VirtualService,
+        after: &VirtualService,
+        waits: impl Fn(&Destination) -> bool,
+    ) {
         if !before.same_attributes(after) {
             self.stage.push(ServiceChange::EditService {
                 key,
@@ -126,9 +152,15 @@ impl Plan {
         }
         for destination in &after.destinations {
             match before.destination(destination.key) {
-                None => self.stage.push(ServiceChange::AddDestination(key, *destination)),
+                None => {
+                    let phase = if waits(destination) { &mut self.retire } else { &mut self.stage };
+                    phase.push(ServiceChange::AddDestination(key, *destination));
+                }
                 Some(held) if destination.is_held_as(held) => {}
-                Some(held) => self.plan_destination(key, *held, *destination),
+                Some(held) => {
+                    let waits = held.method != destination.method && waits(destination);
+                    self.plan_destination(key, *held, *destination, waits);
+                }
             }
         }
         for destination in &before.destinations {
@@ -138,10 +170,16 @@ impl Plan {
         }
     }
 
-    fn plan_destination(&mut self, service: ServiceKey, before: Destination, after: Destination) {
+    fn plan_destination(
+        &mut self,
+        service: ServiceKey,
+        before: Destination,
+        after: Destination,
+        waits: bool,
+    ) {
         let change = ServiceChange::EditDestination { service, before, after };
         // A server that drains gives its share away only when the others are there.
-        if after.weight == 0 && before.weight != 0 {
+        if waits || (after.weight == 0 && before.weight != 0) {
             self.retire.push(change);
         } else {
             self.stage.push(change);
@@ -164,6 +202,17 @@ fn entry_changes(from: &Marking, to: &Marking) -> Vec<EntryChange> {
     differences(from, to)
         .into_iter()
         .map(|(&key, before, after)| EntryChange {
+            key,
+            before: before.cloned(),
+            after: after.cloned(),
+        })
+        .collect()
+}
+
+fn source_changes(from: &Sources, to: &Sources) -> Vec<SourceChange> {
+    differences(from, to)
+        .into_iter()
+        .map(|(&key, before, after)| SourceChange {
             key,
             before: before.cloned(),
             after: after.cloned(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{EntryChange, FrameChange, Plan, ServiceChange};
+use super::{ChainChange, EntryChange, FrameChange, Plan, ServiceChange};
 use crate::model::GroupName;
 use crate::state::{Lookup, ServiceKey};
 
@@ -13,6 +13,7 @@ impl Plan {
             .chain(self.exchanged_marks())
             .chain(self.exchanged_kinds())
             .chain(self.rebuilt_intervals())
+            .chain(self.exchanged_chains())
             .collect()
     }
 
@@ -48,6 +49,27 @@ impl Plan {
                 "{whose}: new connections to prefixes and port ranges may be refused for a moment"
             )
         })
+    }
+
+    /// A chain of the type nat makes the kernel track connections (`nf_ct_netns_get` in
+    /// `net/netfilter/nft_chain_nat.c` and `nft_nat.c`), and where there is none it changes
+    /// no address, not even of connections that it knows.
+    fn exchanged_chains(&self) -> Option<String> {
+        let ChainChange { before, after } = self.switch.chains;
+        match (self.switch.frame, before.postrouting, after.postrouting) {
+            (FrameChange::Rebuild | FrameChange::Remove, ..) => None,
+            (_, false, true) => Some(
+                "connection tracking begins for every connection of this network namespace, for \
+                 it is what replaces the addresses of clients"
+                    .to_owned(),
+            ),
+            (_, true, false) => Some(
+                "established connections through fullnat break off, for no chain replaces the \
+                 addresses of clients any more"
+                    .to_owned(),
+            ),
+            _ => None,
+        }
     }
 
     /// IPVS keeps a connection under its service; a packet of it that arrives when the
@@ -128,7 +150,7 @@ mod tests {
     use super::*;
     use crate::model::{Family, Mark, PortRange, Protocol};
     use crate::plan::MarkSwitch;
-    use crate::state::{MarkEntry, MarkKey, ServiceFlags, VirtualService};
+    use crate::state::{MarkEntry, MarkKey, OptionalChains, ServiceFlags, VirtualService};
 
     /// An entry change of the port 80, or of the range from there.
     fn change(address: &str, last: u16, before: Option<u32>, after: Option<u32>) -> EntryChange {
@@ -199,6 +221,23 @@ mod tests {
         let same = vec![change("192.0.2.1", 80, Some(1), Some(1))];
         assert_eq!(notes(keep, same, vec![1]), [""; 0]);
         assert_eq!(notes(keep, vec![change("192.0.2.1", 80, Some(1), None)], vec![1]), [""; 0]);
+    }
+
+    #[test]
+    fn the_begin_and_the_end_of_connection_tracking_are_noted() {
+        let none = OptionalChains::default();
+        let nat = OptionalChains { postrouting: true, ..none };
+        let notes = |frame, before, after| {
+            let chains = ChainChange { before, after };
+            let switch = MarkSwitch { frame, chains, ..MarkSwitch::default() };
+            Plan { switch, ..Plan::default() }.notes()
+        };
+        let begin = notes(FrameChange::Create, none, nat);
+        assert!(begin[0].starts_with("connection tracking begins"), "{begin:?}");
+        let end = notes(FrameChange::Keep, nat, none);
+        assert!(end[0].starts_with("established connections through fullnat"), "{end:?}");
+        assert_eq!(notes(FrameChange::Keep, nat, nat), [""; 0]);
+        assert_eq!(notes(FrameChange::Remove, nat, none), [""; 0]);
     }
 
     #[test]

@@ -3,7 +3,10 @@
 use std::fmt::{self, Display, Write};
 
 use crate::model::{Family, Mark, PortRange};
-use crate::state::{DirectorState, LedgerEntry, Lookup, MarkEntry, MarkKey, ServiceKey};
+use crate::state::{
+    DirectorState, LedgerEntry, Lookup, MarkEntry, MarkKey, ServiceKey, Source, SourceEntry,
+    SourceKey,
+};
 
 /// The names and types of the maps, and the rule that looks each up: first whole
 /// addresses with a port, then whole addresses with any port, then ranges; and the shadow
@@ -64,13 +67,54 @@ fn write_table(text: &mut String, state: &DirectorState) -> fmt::Result {
         write_elements(text, entries.map(|(key, entry)| ledger_element(key, &entry)))?;
         writeln!(text, "\t}}\n")?;
     }
+    for (name, family) in [("masquerade4", Family::Ipv4), ("masquerade6", Family::Ipv6)] {
+        writeln!(text, "\tset {name} {{")?;
+        writeln!(text, "\t\ttype mark . {family}_addr")?;
+        let of = |(key, entry): &(&SourceKey, &SourceEntry)| {
+            entry.source == Source::Masquerade && key.family() == family
+        };
+        write_elements(text, state.sources.iter().filter(of).map(source_element))?;
+        writeln!(text, "\t}}\n")?;
+    }
+    for (name, family) in [("source4", Family::Ipv4), ("source6", Family::Ipv6)] {
+        writeln!(text, "\tmap {name} {{")?;
+        writeln!(text, "\t\ttype mark . {family}_addr : {family}_addr")?;
+        let of = |(key, entry): &(&SourceKey, &SourceEntry)| {
+            entry.source != Source::Masquerade && key.family() == family
+        };
+        write_elements(text, state.sources.iter().filter(of).map(source_element))?;
+        writeln!(text, "\t}}\n")?;
+    }
     writeln!(text, "\tchain ledger {{\n\t}}\n")?;
     writeln!(text, "\tchain prerouting {{")?;
     writeln!(text, "\t\ttype filter hook prerouting priority mangle; policy accept;")?;
+    write_marking(text)?;
+    writeln!(text, "\t}}")?;
+    if state.chains().output {
+        writeln!(text, "\n\tchain output {{")?;
+        writeln!(text, "\t\ttype route hook output priority mangle; policy accept;")?;
+        writeln!(text, "\t\tmeta mark != 0 accept")?;
+        write_marking(text)?;
+        writeln!(text, "\t}}")?;
+    }
+    if state.chains().postrouting {
+        writeln!(text, "\n\tchain postrouting {{")?;
+        writeln!(text, "\t\ttype nat hook postrouting priority srcnat; policy accept;")?;
+        writeln!(text, "\t\tmeta mark . ip daddr @masquerade4 masquerade")?;
+        writeln!(text, "\t\tmeta mark . ip6 daddr @masquerade6 masquerade")?;
+        writeln!(text, "\t\tsnat ip to meta mark . ip daddr map @source4")?;
+        writeln!(text, "\t\tsnat ip6 to meta mark . ip6 daddr map @source6")?;
+        writeln!(text, "\t}}")?;
+    }
+    writeln!(text, "}}")
+}
+
+/// The rules that look up the maps of marks.
+fn write_marking(text: &mut String) -> fmt::Result {
     for (name, _, key) in MAPS {
         writeln!(text, "\t\tmeta mark set {key} map @{name} accept")?;
     }
-    writeln!(text, "\t}}\n}}")
+    Ok(())
 }
 
 fn write_elements(text: &mut String, elements: impl Iterator<Item = String>) -> fmt::Result {
@@ -113,6 +157,17 @@ fn ledger_element(key: ServiceKey, entry: &LedgerEntry) -> String {
         }
     };
     format!("{key} comment \"{}\"", entry.to_comment())
+}
+
+fn source_element((key, entry): (&SourceKey, &SourceEntry)) -> String {
+    let SourceKey { mark, server } = key;
+    let comment =
+        entry.group.as_ref().map_or_else(String::new, |group| format!(" comment \"{group}\""));
+    let value = match entry.source {
+        Source::Masquerade => String::new(),
+        Source::Address(address) => format!(" : {address}"),
+    };
+    format!("{:#010x} . {server}{comment}{value}", mark.get())
 }
 
 fn element(key: &MarkKey, entry: &MarkEntry) -> String {

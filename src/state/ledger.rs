@@ -12,7 +12,7 @@ use std::str::FromStr;
 
 use xxhash_rust::xxh3::Xxh3;
 
-use super::{DirectorState, Method, ServiceKey, VirtualService};
+use super::{DirectorState, Method, ServiceKey, Source, VirtualService};
 use crate::model::{GroupName, Mark, Tunnel, TunnelChecksum};
 
 /// A short digest of a part of the state, to notice that it changed: 64 bits of XXH3.
@@ -49,6 +49,21 @@ impl Fingerprint {
             digest.update(&[0]);
             digest.update(value.as_bytes());
             digest.update(&[0]);
+        }
+        for (key, entry) in &state.sources {
+            digest.update(&key.mark.get().to_be_bytes());
+            write_address(&mut digest, key.server);
+            match entry.source {
+                Source::Masquerade => digest.update(&[0]),
+                Source::Address(address) => {
+                    digest.update(&[1]);
+                    write_address(&mut digest, address);
+                }
+            }
+            write_group(&mut digest, entry.group.as_ref());
+        }
+        if state.local_traffic {
+            digest.update(b"local");
         }
         Self(digest.digest())
     }

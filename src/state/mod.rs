@@ -1,4 +1,5 @@
-//! The state of a director in the kernel's shape: what is marked, and what is scheduled.
+//! The state of a director in the kernel's shape: what is marked, what is scheduled, and
+//! whose address real servers see.
 //!
 //! Desired, observed, saved and rolled-back state are all a [`DirectorState`]. Whatever
 //! the kernel would show is in it; whatever it would not (ports by preset name, the
@@ -11,11 +12,12 @@ mod observation;
 mod saved;
 mod service;
 mod setting;
+mod source;
 
 pub use ledger::{Fingerprint, Ledger, LedgerEntry, Record, TransactionId};
 pub use mark_book::{MarkBook, MarkHolder};
 pub use marking::{Lookup, MarkEntry, MarkKey, Marking};
-pub use observation::{Frame, Generation, MarkRuleset, Observation};
+pub use observation::{Frame, Generation, MarkRuleset, Observation, OptionalChains};
 pub use service::{
     Destination, DestinationKey, InvalidServiceKey, Method, Netmask, ServiceFlags, ServiceKey,
     ServiceTable, VirtualService,
@@ -24,6 +26,7 @@ pub use setting::{
     InvalidSettingKey, Original, Originals, Ownership, PRESENT, ROUTE_TABLE, RULE_PRIORITY,
     Selector, SettingKey, Settings, covering,
 };
+pub use source::{Source, SourceEntry, SourceKey, Sources};
 
 /// Everything of a director that is ours.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -34,17 +37,39 @@ pub struct DirectorState {
     pub services: ServiceTable,
     /// What else the director needs.
     pub settings: Settings,
+    /// Whose client addresses are replaced on the way to real servers.
+    pub sources: Sources,
+    /// Whether what the director itself sends is marked too.
+    pub local_traffic: bool,
 }
 
 impl DirectorState {
     /// Whether it marks, schedules and needs nothing.
     pub fn is_empty(&self) -> bool {
-        self.marking.is_empty() && self.services.is_empty() && self.settings.is_empty()
+        self.marking.is_empty()
+            && self.services.is_empty()
+            && self.sources.is_empty()
+            && self.settings.is_empty()
+    }
+
+    /// The chains that it needs beyond the one that marks what arrives.
+    pub fn chains(&self) -> OptionalChains {
+        OptionalChains {
+            output: self.local_traffic && !self.is_empty(),
+            postrouting: !self.sources.is_empty(),
+        }
+    }
+
+    /// Whether a service of `mark` sends packets to `server`.
+    fn forwards(&self, key: SourceKey) -> bool {
+        let service = ServiceKey::Mark { mark: key.mark, family: key.family() };
+        let service = self.services.get(&service);
+        service.is_some_and(|it| it.destinations.iter().any(|at| at.key.address == key.server))
     }
 
     /// This state, while what only `before` has stays behind it: its services, for which
-    /// nothing is marked, its real servers, with weight 0, and its settings. So a return
-    /// to `before` loses no connection.
+    /// nothing is marked, its real servers, with weight 0, and what these see as source, and
+    /// its settings. So a return to `before` loses no connection.
     ///
     /// Where a scheduler deals clients to servers by a hash, whatever their weight, a
     /// server that stays with weight 0 would turn its share of new clients away
@@ -52,6 +77,8 @@ impl DirectorState {
     #[must_use]
     pub fn holding_back(&self, before: &Self) -> Self {
         let mut held = self.clone();
+        let sources = before.sources.iter().filter(|(key, _)| !self.forwards(**key));
+        held.sources.extend(sources.map(|(key, entry)| (*key, entry.clone())));
         let ours = before.services.iter().filter(|(_, service)| service.recorded);
         for (key, leaving) in ours {
             let Some(service) = held.services.get_mut(key) else {

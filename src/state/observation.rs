@@ -1,7 +1,7 @@
 //! What the kernel was seen to hold.
 
 use super::{
-    DirectorState, Ledger, Marking, Original, Originals, Ownership, ServiceTable, Settings,
+    DirectorState, Ledger, Marking, Original, Originals, Ownership, ServiceTable, Settings, Sources,
 };
 
 /// A ruleset's generation: the kernel counts each commit of nf_tables. A switch that
@@ -34,16 +34,30 @@ pub enum Frame {
     Damaged(Vec<String>),
 }
 
+/// The chains that are there only while something needs them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct OptionalChains {
+    /// Marks what the director itself sends.
+    pub output: bool,
+    /// Replaces clients' addresses. To the kernel it is reason to track every connection of
+    /// the network namespace, whose directors without full NAT must not pay for that.
+    pub postrouting: bool,
+}
+
 /// The marking half as the kernel holds it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct MarkRuleset {
     /// Table, chains, rules and maps.
     pub frame: Frame,
+    /// Which of the optional chains there are.
+    pub chains: OptionalChains,
     /// The entries of the maps.
     pub entries: Marking,
     /// The entries of the shadow maps, which are looked up last. They hold something only
     /// while marks switch, and after a switch that was interrupted.
     pub shadow: Marking,
+    /// Whose client addresses are replaced.
+    pub sources: Sources,
     /// The commit record and the services that are ours.
     pub ledger: Ledger,
 }
@@ -73,8 +87,10 @@ impl Observation {
         Self {
             ruleset: MarkRuleset {
                 frame,
+                chains: state.chains(),
                 entries: state.marking.clone(),
                 shadow: Marking::new(),
+                sources: state.sources.clone(),
                 ledger,
             },
             generation: Generation::default(),
@@ -113,6 +129,8 @@ impl Observation {
         DirectorState {
             marking: self.ruleset.entries.clone(),
             services: self.services.clone(),
+            sources: self.ruleset.sources.clone(),
+            local_traffic: self.ruleset.chains.output,
             settings: ours.map(|(key, value)| (key.clone(), value.clone())).collect(),
         }
     }

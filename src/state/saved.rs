@@ -13,7 +13,8 @@ use serde::ser::{Serialize, Serializer};
 
 use super::{
     Destination, DestinationKey, DirectorState, MarkEntry, MarkKey, Marking, Method, Netmask,
-    ServiceFlags, ServiceTable, SettingKey, Settings, VirtualService,
+    ServiceFlags, ServiceTable, SettingKey, Settings, Source, SourceEntry, SourceKey, Sources,
+    VirtualService,
 };
 use crate::model::{Mark, SyncChannel, Tunnel, TunnelChecksum};
 
@@ -24,8 +25,24 @@ struct StateRows<'a> {
     marking: Vec<MarkRow<'a>>,
     #[serde(borrow)]
     services: Vec<ServiceRow<'a>>,
+    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+    sources: Vec<SourceRow<'a>>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    local_traffic: bool,
     #[serde(borrow, default, skip_serializing_if = "BTreeMap::is_empty")]
     settings: BTreeMap<Cow<'a, str>, Cow<'a, str>>,
+}
+
+#[derive(serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SourceRow<'a> {
+    mark: u32,
+    server: IpAddr,
+    /// Without one it is masqueraded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    snat: Option<IpAddr>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    group: Option<Cow<'a, str>>,
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
@@ -199,14 +216,25 @@ impl Serialize for DirectorState {
             engine: service.engine.as_ref().map(|engine| engine.as_str().into()),
             real: service.destinations.iter().map(ServerRow::from).collect(),
         });
+        let sources = self.sources.iter().map(|(key, entry)| SourceRow {
+            mark: key.mark.get(),
+            server: key.server,
+            snat: match entry.source {
+                Source::Masquerade => None,
+                Source::Address(address) => Some(address),
+            },
+            group: entry.group.as_ref().map(|group| group.as_str().into()),
+        });
         let settings = self.settings.iter();
         let settings = settings.map(|(key, value)| (key.to_string().into(), value.into()));
-        StateRows {
+        let rows = StateRows {
             marking: marking.collect(),
             services: services.collect(),
+            sources: sources.collect(),
+            local_traffic: self.local_traffic,
             settings: settings.collect(),
-        }
-        .serialize(serializer)
+        };
+        rows.serialize(serializer)
     }
 }
 
@@ -275,12 +303,31 @@ fn settings<E: Error>(rows: BTreeMap<Cow<'_, str>, Cow<'_, str>>) -> Result<Sett
     rows.into_iter().map(row).collect()
 }
 
+fn sources<E: Error>(rows: Vec<SourceRow<'_>>) -> Result<Sources, E> {
+    let mut sources = Sources::new();
+    for row in rows {
+        let mark = Mark::new(row.mark).ok_or_else(|| E::custom("a source of mark 0"))?;
+        let key = SourceKey { mark, server: row.server };
+        if row.snat.is_some_and(|snat| snat.is_ipv4() != key.server.is_ipv4()) {
+            return Err(E::custom(format!("{key} has a source of the other family")));
+        }
+        let source = row.snat.map_or(Source::Masquerade, Source::Address);
+        let group = optional("group", row.group.as_ref())?;
+        if sources.insert(key, SourceEntry { source, group }).is_some() {
+            return Err(E::custom(format!("{key} is there twice")));
+        }
+    }
+    Ok(sources)
+}
+
 impl<'de> Deserialize<'de> for DirectorState {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let rows = StateRows::deserialize(deserializer)?;
         Ok(Self {
             marking: marking(rows.marking)?,
             services: services(rows.services)?,
+            sources: sources(rows.sources)?,
+            local_traffic: rows.local_traffic,
             settings: settings(rows.settings)?,
         })
     }
@@ -297,6 +344,24 @@ mod tests {
         let state: DirectorState = serde_json::from_str(WEB).expect("a state");
         assert_eq!(state.services.len(), 1);
         assert_eq!(serde_json::to_string(&state).expect("JSON"), WEB);
+    }
+
+    const FULLNAT: &str = r#"{"marking":[],"services":[],"sources":[{"mark":10,"server":"192.0.2.11","group":"web"},{"mark":10,"server":"2001:db8::11","snat":"2001:db8::5","group":"web"}],"local_traffic":true}"#;
+
+    #[test]
+    fn sources_and_local_traffic_have_a_place_where_there_are_any() {
+        let state: DirectorState = serde_json::from_str(FULLNAT).expect("a state");
+        assert!(state.local_traffic && state.sources.len() == 2);
+        assert_eq!(serde_json::to_string(&state).expect("JSON"), FULLNAT);
+        for (from, to, why) in [
+            ("\"mark\":10", "\"mark\":0", "mark 0"),
+            ("2001:db8::5", "192.0.2.5", "other family"),
+            ("2001:db8::11\",\"snat\":\"2001:db8::5", "192.0.2.11", "there twice"),
+        ] {
+            let error = serde_json::from_str::<DirectorState>(&FULLNAT.replacen(from, to, 1));
+            let error = error.expect_err(from).to_string();
+            assert!(error.contains(why), "{error}");
+        }
     }
 
     #[test]

@@ -194,6 +194,29 @@ fn every_way_of_forwarding() {
 }
 
 #[test]
+fn full_nat_with_and_without_an_address_of_choice_and_local_traffic() {
+    same(
+        r#"
+        [director]
+        local-traffic = true
+
+        [group.web]
+        vips = ["198.51.100.7", "2001:db8::7"]
+        ports = ["80/tcp"]
+        forward = "fullnat"
+        snat = ["10.0.0.5", "2001:db8:1::5"]
+        real = [{ address = "10.0.0.1", port = 8080 }, "2001:db8:1::1"]
+
+        [group.mail]
+        vips = ["198.51.100.8", "2001:db8::8"]
+        ports = ["25/tcp"]
+        forward = "fullnat"
+        real = ["10.0.0.1", "2001:db8:1::1", { address = "10.0.0.2", forward = "nat" }]
+        "#,
+    );
+}
+
+#[test]
 fn all_schedulers_with_their_flags() {
     let plain = ["rr", "wrr", "lc", "wlc", "lblc", "lblcr", "dh", "sed", "nq", "fo", "ovf"];
     let flagged = [

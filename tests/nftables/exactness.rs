@@ -70,6 +70,18 @@ table inet fwmarkctl {
     type ipv6_addr . inet_proto . inet_service
     elements = { 2001:db8::9 . tcp . 80 comment "plain" }
   }
+  set masquerade4 {
+    type mark . ipv4_addr
+  }
+  set masquerade6 {
+    type mark . ipv6_addr
+  }
+  map source4 {
+    type mark . ipv4_addr : ipv4_addr
+  }
+  map source6 {
+    type mark . ipv6_addr : ipv6_addr
+  }
   chain ledger {
     counter comment "generation 1 tx 0123456789abcdef state 00112233445566ff boot 0f6d8a51-25b6-4c5f-8f0e-1df3a0a3a6d1"
   }

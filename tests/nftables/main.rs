@@ -9,6 +9,7 @@ mod exactness;
 mod refusals;
 mod round_trip;
 mod shadow;
+mod sources;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -147,9 +148,9 @@ fn between(from: &(Marking, Services), to: &(Marking, Services)) -> MarkSwitch {
     MarkSwitch {
         frame: FrameChange::Keep,
         entries: changed(&from.0, &to.0).into_iter().map(entry).collect(),
-        shadow: Vec::new(),
         ledger: changed(&from.1, &to.1).into_iter().map(ledger).collect(),
         record: Some(record(2)),
+        ..MarkSwitch::default()
     }
 }
 

@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use fwmarkctl::model::{Family, Forwarding, GroupName, Mark, PortRange, Prefix, Protocol, Tunnel};
 use fwmarkctl::state::{
     Destination, DestinationKey, DirectorState, MarkEntry, MarkKey, Marking, Netmask, ServiceFlags,
-    ServiceKey, ServiceTable, Settings, VirtualService,
+    ServiceKey, ServiceTable, Settings, Source, SourceEntry, SourceKey, Sources, VirtualService,
 };
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
@@ -140,14 +140,32 @@ pub(crate) fn keyed_service() -> impl Strategy<Value = (ServiceKey, VirtualServi
     family().prop_flat_map(|family| (service_key(family), service(family)))
 }
 
+/// Whose address real servers see.
+pub(crate) fn sources(most: usize) -> impl Strategy<Value = Sources> {
+    let source = (mark(), family(), 101_u8..104, prop_oneof![Just(None), (1_u8..3).prop_map(Some)]);
+    let entry = (source, group()).prop_map(|((mark, family, server, host), group)| {
+        let source =
+            host.map_or(Source::Masquerade, |host| Source::Address(address(family, 200 + host)));
+        let key = SourceKey { mark, server: address(family, server) };
+        (key, SourceEntry { source, group: Some(group) })
+    });
+    vec(entry, 0..most).prop_map(|entries| entries.into_iter().collect())
+}
+
 /// A whole state.
 pub(crate) fn state() -> impl Strategy<Value = DirectorState> {
     let services = vec(keyed_service(), 0..5).prop_map(|pairs| pairs.into_iter().collect());
-    (marking(8), services, settings()).prop_map(|(marking, services, settings)| DirectorState {
-        marking,
-        services,
-        settings,
-    })
+    // In every other state, so that the chains come and go too.
+    let sources = prop_oneof![Just(Sources::new()), sources(5)];
+    (marking(8), services, sources, any::<bool>(), settings()).prop_map(
+        |(marking, services, sources, local_traffic, settings)| DirectorState {
+            local_traffic: local_traffic && !marking.is_empty(),
+            marking,
+            services,
+            sources,
+            settings,
+        },
+    )
 }
 
 /// What a director needs: some of a few settings, two of which [`foreign_settings`] has

@@ -4,7 +4,7 @@
 
 use nftnl::nftnl_sys::libc;
 
-use super::element::{Element, Key};
+use super::element::{self, Element, Key};
 use super::expression;
 use super::frame::{Set, Step};
 use super::wire::{self, Fields, attributes, body, malformed};
@@ -170,13 +170,16 @@ pub(super) fn elements<'a>(
     let fields = body(message.payload)?;
     let set = fields.text(wire::element::LIST_SET).and_then(Set::named);
     for element in attributes(fields.get(wire::element::LIST).unwrap_or_default()) {
-        each(element_of(element?.1)?);
+        each(element_of(set, element?.1)?);
     }
     Ok(set)
 }
 
-/// One element.
-pub(super) fn element_of(bytes: &[u8]) -> Result<Result<Element<'_>, String>, NetlinkError> {
+/// One element of `set`.
+pub(super) fn element_of(
+    set: Option<Set>,
+    bytes: &[u8],
+) -> Result<Result<Element<'_>, String>, NetlinkError> {
     use wire::element as of;
     let fields = Fields::read(bytes)?;
     let key = |kind: u16| -> Result<Option<Key>, NetlinkError> {
@@ -198,11 +201,15 @@ pub(super) fn element_of(bytes: &[u8]) -> Result<Result<Element<'_>, String>, Ne
     if let Some(odd) = odd {
         return Ok(Err(format!("an entry with {odd}")));
     }
-    let mark = fields.nested(of::DATA)?.get(of::VALUE).and_then(|value| value.try_into().ok());
+    let value = fields.nested(of::DATA)?.get(of::VALUE);
+    let is_source = set.is_some_and(Set::is_source);
+    let mark = value.filter(|_| !is_source).and_then(|value| value.try_into().ok());
+    let source = value.filter(|_| is_source).and_then(element::read_address);
     Ok(Ok(Element {
         key: first,
         key_end: key(of::KEY_END)?,
         mark: mark.map(u32::from_ne_bytes),
+        source,
         comment: fields.get(of::USERDATA).and_then(wire::comment).map(Into::into),
         count,
     }))

@@ -8,7 +8,7 @@ use nftnl::nftnl_sys::libc;
 use super::frame::{Set, text};
 use crate::backend::Count;
 use crate::model::{Family, Mark, PortRange, Prefix, Protocol};
-use crate::state::{LedgerEntry, MarkEntry, MarkKey, ServiceKey};
+use crate::state::{LedgerEntry, MarkEntry, MarkKey, ServiceKey, Source, SourceEntry, SourceKey};
 
 /// A key: its parts one after another, each padded to 4 bytes. At most an IPv6 address,
 /// a protocol and a port.
@@ -73,6 +73,8 @@ pub(super) struct Element<'a> {
     pub(super) key_end: Option<Key>,
     /// The value, in a map.
     pub(super) mark: Option<u32>,
+    /// The value, in a map of sources.
+    pub(super) source: Option<IpAddr>,
     /// The comment.
     pub(super) comment: Option<Cow<'a, str>>,
     /// What it counted. The kernel says it; it is never written.
@@ -106,7 +108,23 @@ impl<'a> Element<'a> {
                 .and_then(|entry| entry.group.as_ref())
                 .map(|group| Cow::Borrowed(group.as_str())),
             count: None,
+            source: None,
         }
+    }
+
+    /// The element of a source entry in the set or map where it belongs; without an entry,
+    /// what names it for removal.
+    pub(super) fn of_source(key: SourceKey, entry: Option<&'a SourceEntry>) -> Self {
+        let mut bytes = Key::default();
+        bytes.push(&key.mark.get().to_ne_bytes());
+        bytes.push_address(key.server);
+        let source = entry.and_then(|entry| match entry.source {
+            Source::Masquerade => None,
+            Source::Address(address) => Some(address),
+        });
+        let group = entry.and_then(|entry| entry.group.as_ref());
+        let comment = group.map(|group| Cow::Borrowed(group.as_str()));
+        Self { key: bytes, source, comment, ..Self::default() }
     }
 
     /// The element of a ledger entry in the set where it belongs, or what names it for
@@ -184,10 +202,36 @@ impl<'a> Element<'a> {
         Ok(ServiceKey::Mark { mark, family })
     }
 
+    /// The source entry that this element of `set` is, or what it is instead.
+    pub(super) fn to_source(&self, set: Set) -> Result<(SourceKey, SourceEntry), String> {
+        let bytes = self.key.as_bytes();
+        let odd = || format!("an entry with a key of {} bytes", bytes.len());
+        let (mark, address) = bytes.split_first_chunk::<4>().ok_or_else(odd)?;
+        let server = read_address(address).ok_or_else(odd)?;
+        let mark = Mark::new(u32::from_ne_bytes(*mark))
+            .ok_or_else(|| format!("{server} of the mark 0"))?;
+        let key = SourceKey { mark, server };
+        let source = match set {
+            Set::Source(_) => {
+                Source::Address(self.source.ok_or_else(|| format!("{key} without a source"))?)
+            }
+            _ => Source::Masquerade,
+        };
+        let group = self.comment.as_deref().and_then(|comment| comment.parse().ok());
+        Ok((key, SourceEntry { source, group }))
+    }
+
     /// This element of `set` in words.
     pub(super) fn describe(&self, set: Set) -> String {
         let words = if set.is_ledger() {
             self.to_service(set).map(|(key, _)| format!("the ledger's entry of {key}"))
+        } else if set.is_source() {
+            // What is removed is named by its key alone.
+            let named = Self { source: self.source.or(Some(ANY)), ..self.clone() };
+            named.to_source(set).map(|(key, entry)| match (set, self.source) {
+                (Set::Source(_), None) => key.to_string(),
+                _ => format!("{key} → {}", entry.source),
+            })
         } else {
             // What is removed is named by its key alone.
             let named = Self { mark: self.mark.or(Some(0)), ..self.clone() };
@@ -198,6 +242,17 @@ impl<'a> Element<'a> {
         };
         words.unwrap_or_else(|what| format!("{what} in {}", text(set.name())))
     }
+}
+
+/// Stands for the address that a removal does not name.
+const ANY: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+
+/// An address as the kernel keeps it.
+pub(super) fn read_address(bytes: &[u8]) -> Option<IpAddr> {
+    if let Ok(v4) = <[u8; 4]>::try_from(bytes) {
+        return Some(v4.into());
+    }
+    <[u8; 16]>::try_from(bytes).ok().map(IpAddr::from)
 }
 
 /// `NFPROTO_IPV4` and `NFPROTO_IPV6`.
@@ -291,6 +346,27 @@ mod tests {
             let element = Element::of_service(key, Some(&entry));
             assert_eq!(element.key.as_bytes().len(), set.key_length() as usize);
             assert_eq!(element.to_service(set), Ok((key, entry.clone())));
+        }
+    }
+
+    #[test]
+    fn sources_of_both_kinds_read_back() {
+        for (server, source) in [
+            ("192.0.2.11", Source::Masquerade),
+            ("2001:db8::11", Source::Masquerade),
+            ("192.0.2.11", Source::Address("192.0.2.5".parse().expect("an address"))),
+            ("2001:db8::11", Source::Address("2001:db8::5".parse().expect("an address"))),
+        ] {
+            let key = SourceKey {
+                mark: Mark::new(10).expect("a mark"),
+                server: server.parse().expect(server),
+            };
+            let entry = SourceEntry { source, group: "web".parse().ok() };
+            let set = Set::of_source(key, source);
+            let element = Element::of_source(key, Some(&entry));
+            assert_eq!(element.key.as_bytes().len(), set.key_length() as usize);
+            assert_eq!(element.to_source(set), Ok((key, entry.clone())));
+            assert_eq!(element.describe(set), format!("{key} → {source}"));
         }
     }
 

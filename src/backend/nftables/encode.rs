@@ -6,8 +6,9 @@ use std::ffi::CString;
 
 use nftnl::expr::Counter;
 use nftnl::nftnl_sys::libc;
-use nftnl::{Chain, ChainType, Hook, MsgType, NlMsg, Policy, ProtoFamily, Rule, Table};
+use nftnl::{Chain, MsgType, NlMsg, Policy, ProtoFamily, Rule, Table};
 
+use super::chain::{Base, BaseRule};
 use super::element::Element;
 use super::expression;
 use super::frame::{self, Set};
@@ -15,8 +16,8 @@ use super::map::{NativeSet, Scratch};
 use super::wire;
 use crate::backend::{Generation, NetfilterError};
 use crate::netlink::{APPEND, CREATE, EXCL, REQUEST, put_message};
-use crate::plan::{EntryChange, FrameChange, LedgerChange, MarkSwitch};
-use crate::state::Record;
+use crate::plan::{ChainChange, EntryChange, FrameChange, LedgerChange, MarkSwitch, SourceChange};
+use crate::state::{Record, SourceEntry};
 
 /// The batch of `change`, to be committed only at generation `at`.
 ///
@@ -29,6 +30,7 @@ pub(super) fn switch(change: &MarkSwitch, at: Generation) -> Result<Vec<u8>, Net
         FrameChange::Remove => batch.append(&table, MsgType::Del, 0),
         FrameChange::Create => {
             batch.create(&table);
+            batch.chains(&table, change.chains);
             batch.elements(change, false);
             batch.record(&table, change.record.as_ref())?;
         }
@@ -37,17 +39,27 @@ pub(super) fn switch(change: &MarkSwitch, at: Generation) -> Result<Vec<u8>, Net
             batch.append(&table, MsgType::Add, CREATE);
             batch.append(&table, MsgType::Del, 0);
             batch.create(&table);
+            batch.chains(&table, change.chains);
             batch.elements(change, false);
             batch.record(&table, change.record.as_ref())?;
         }
         FrameChange::RewriteRules => {
-            batch.flush(&Chain::new(frame::PREROUTING, &table));
+            batch.rewrite(&table, Base::Prerouting);
             batch.flush(&Chain::new(frame::LEDGER, &table));
-            batch.rules(&Chain::new(frame::PREROUTING, &table));
+            let optional = Base::optional(change.chains.before);
+            for ((chain, was), (_, is)) in
+                optional.into_iter().zip(Base::optional(change.chains.after))
+            {
+                if was && is {
+                    batch.rewrite(&table, chain);
+                }
+            }
+            batch.chains(&table, change.chains);
             batch.elements(change, true);
             batch.record(&table, change.record.as_ref())?;
         }
         FrameChange::Keep => {
+            batch.chains(&table, change.chains);
             batch.elements(change, true);
             if change.record.is_some() {
                 batch.flush(&Chain::new(frame::LEDGER, &table));
@@ -105,21 +117,43 @@ impl Batch {
             self.append(&NativeSet::definition(set, id), MsgType::Add, CREATE | EXCL);
         }
         self.append(&Chain::new(frame::LEDGER, table), MsgType::Add, CREATE | EXCL);
-        let mut prerouting = Chain::new(frame::PREROUTING, table);
-        prerouting.set_type(ChainType::Filter);
-        prerouting.set_hook(Hook::PreRouting, frame::PRIORITY);
-        prerouting.set_policy(Policy::Accept);
-        self.append(&prerouting, MsgType::Add, CREATE | EXCL);
-        self.rules(&Chain::new(frame::PREROUTING, table));
+        self.create_chain(table, Base::Prerouting);
     }
 
-    fn rules(&mut self, chain: &Chain<'_>) {
-        for map in Set::MAPS {
-            let mut rule = Rule::new(chain);
-            for step in frame::rule(map) {
-                expression::add(&mut rule, map, &step);
+    fn create_chain(&mut self, table: &Table, base: Base) {
+        let mut chain = Chain::new(base.name(), table);
+        chain.set_type(base.kind());
+        chain.set_hook(base.hook(), base.priority());
+        chain.set_policy(Policy::Accept);
+        self.append(&chain, MsgType::Add, CREATE | EXCL);
+        self.rules(table, base);
+    }
+
+    fn rules(&mut self, table: &Table, base: Base) {
+        let chain = Chain::new(base.name(), table);
+        for BaseRule { steps, .. } in base.rules() {
+            let mut rule = Rule::new(&chain);
+            for step in &steps {
+                expression::add(&mut rule, step);
             }
             self.append(&rule, MsgType::Add, CREATE | APPEND);
+        }
+    }
+
+    fn rewrite(&mut self, table: &Table, base: Base) {
+        self.flush(&Chain::new(base.name(), table));
+        self.rules(table, base);
+    }
+
+    /// The optional chains that come or go. With a chain go its rules.
+    fn chains(&mut self, table: &Table, change: ChainChange) {
+        let (before, after) = (Base::optional(change.before), Base::optional(change.after));
+        for ((chain, was), (_, is)) in before.into_iter().zip(after) {
+            match (was, is) {
+                (false, true) => self.create_chain(table, chain),
+                (true, false) => self.append(&Chain::new(chain.name(), table), MsgType::Del, 0),
+                _ => {}
+            }
         }
     }
 
@@ -159,6 +193,11 @@ impl Batch {
                     lists.push(map, &Element::in_map(map, key, None));
                 }
             }
+            for SourceChange { key, before, .. } in &change.sources {
+                if let Some(SourceEntry { source, .. }) = before {
+                    lists.push(Set::of_source(*key, *source), &Element::of_source(*key, None));
+                }
+            }
             for LedgerChange { key, before, .. } in &change.ledger {
                 if before.is_some() {
                     lists.push(Set::of_service(*key), &Element::of_service(*key, None));
@@ -176,6 +215,12 @@ impl Batch {
             if after.is_some() {
                 let map = Set::Shadow(key.family());
                 lists.push(map, &Element::in_map(map, key, after.as_ref()));
+            }
+        }
+        for SourceChange { key, after, .. } in &change.sources {
+            if let Some(entry) = after {
+                let set = Set::of_source(*key, entry.source);
+                lists.push(set, &Element::of_source(*key, Some(entry)));
             }
         }
         for LedgerChange { key, after, .. } in &change.ledger {

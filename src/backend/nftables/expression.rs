@@ -1,26 +1,27 @@
 //! The expressions of our rules, to the kernel and back.
 
-use nftnl::Rule;
 use nftnl::expr::{
-    Cmp, CmpOp, Counter, Ipv4HeaderField, Ipv6HeaderField, Meta, NetworkHeaderField, Payload,
-    Verdict,
+    Cmp, CmpOp, Counter, Ipv4HeaderField, Ipv6HeaderField, Masquerade, Meta, Nat, NatType,
+    NetworkHeaderField, Payload, Register, Verdict,
 };
 use nftnl::nftnl_sys::libc;
+use nftnl::{ProtoFamily, Rule};
 
 use super::frame::{Set, Step};
-use super::map::{MapLookup, MetaInto, PayloadInto};
+use super::map::{MetaInto, PayloadInto, SetLookup};
 use super::wire::{self, Fields};
 use crate::netlink::NetlinkError;
 
-/// Adds one expression of the rule of `map`: nftnl's own where it works in its first
-/// register, one of ours elsewhere.
-pub(super) fn add(rule: &mut Rule<'_>, map: Set, step: &Step) {
+/// Adds one expression: nftnl's own where it works in its first register, one of ours
+/// elsewhere.
+pub(super) fn add(rule: &mut Rule<'_>, step: &Step) {
     match step {
         Step::Meta { key, to: 0 } if *key == Meta::NfProto.to_raw_key() => {
             rule.add_expr(&Meta::NfProto);
         }
         Step::Meta { key, to } => rule.add_expr(&MetaInto { key: *key, word: *to }),
         Step::Equals { value, .. } => rule.add_expr(&Cmp::new(CmpOp::Eq, value.as_slice())),
+        Step::Differs { value, .. } => rule.add_expr(&Cmp::new(CmpOp::Neq, value.as_slice())),
         Step::Payload { offset: 16, length: 4, to: 0, .. } => {
             rule.add_expr(&Payload::Network(NetworkHeaderField::Ipv4(Ipv4HeaderField::Daddr)));
         }
@@ -35,7 +36,21 @@ pub(super) fn add(rule: &mut Rule<'_>, map: Set, step: &Step) {
                 word: *to,
             });
         }
-        Step::Lookup { .. } => rule.add_expr(&MapLookup { map: map.name() }),
+        Step::Lookup { map: name, .. } | Step::Find { set: name, .. } => {
+            if let Some(set) = Set::named(name) {
+                rule.add_expr(&SetLookup { set: set.name(), is_map: set.data().is_some() });
+            }
+        }
+        Step::Masquerade => rule.add_expr(&Masquerade),
+        Step::Snat { family, .. } => {
+            let six = *family == libc::NFPROTO_IPV6.cast_unsigned();
+            rule.add_expr(&Nat {
+                nat_type: NatType::SNat,
+                family: if six { ProtoFamily::Ipv6 } else { ProtoFamily::Ipv4 },
+                ip_register: Register::Reg1,
+                port_register: None,
+            });
+        }
         Step::SetMark { .. } => rule.add_expr(&Meta::Mark { set: true }),
         Step::Accept => rule.add_expr(&Verdict::Accept),
         Step::Counter => rule.add_expr(&Counter),
@@ -60,6 +75,10 @@ pub(super) fn read(kind: &str, data: &Fields<'_>) -> Result<Option<Step>, Netlin
             (Some(register), Some(0), Some(value)) => {
                 Some(Step::Equals { register, value: value.to_vec() })
             }
+            // NFT_CMP_NEQ.
+            (Some(register), Some(1), Some(value)) => {
+                Some(Step::Differs { register, value: value.to_vec() })
+            }
             _ => None,
         },
         "payload" => match (at(1), number(2), number(3), number(4)) {
@@ -72,6 +91,7 @@ pub(super) fn read(kind: &str, data: &Fields<'_>) -> Result<Option<Step>, Netlin
             (Some(map), Some(key), Some(to), 0) => {
                 Some(Step::Lookup { map: map.to_owned(), key, to })
             }
+            (Some(set), Some(key), None, 0) => Some(Step::Find { set: set.to_owned(), key }),
             _ => None,
         },
         "immediate" => {
@@ -79,6 +99,20 @@ pub(super) fn read(kind: &str, data: &Fields<'_>) -> Result<Option<Step>, Netlin
             let verdict = data.nested(2)?.nested(2)?.number(1);
             let accept = libc::NF_ACCEPT.cast_unsigned();
             (number(1) == Some(0) && verdict == Some(accept)).then_some(Step::Accept)
+        }
+        // Without flags or ports.
+        "masq" => (1..=3).all(|kind| number(kind).is_none()).then_some(Step::Masquerade),
+        "nat" => {
+            // NFTA_NAT_TYPE, _FAMILY, _REG_ADDR_MIN and _MAX, _REG_PROTO_MIN, _FLAGS: of
+            // these the kernel sets the one that says that there is an address.
+            let is_plain = number(1) == Some(libc::NFT_NAT_SNAT.cast_unsigned())
+                && number(3) == number(4)
+                && number(5).is_none()
+                && number(7) == Some(1);
+            match (number(2), at(3)) {
+                (Some(family), Some(from)) if is_plain => Some(Step::Snat { family, from }),
+                _ => None,
+            }
         }
         "counter" => Some(Step::Counter),
         // nft 1.0.6 swaps the bytes of the protocol, which is one byte, in pairs: the

@@ -11,11 +11,25 @@
 //!   set services { type mark . nf_proto }                                which services are ours
 //!   set services4 { type ipv4_addr . inet_proto . inet_service }         those without a mark
 //!   set services6                                                        the same for IPv6
+//!   set masquerade4 { type mark . ipv4_addr }                            whose clients' addresses are replaced
+//!   map source4 { type mark . ipv4_addr : ipv4_addr }                    the same, by an address of choice
+//!   set masquerade6, map source6                                         the same for IPv6
 //!   chain ledger { counter comment "generation 12 tx … state … boot …" } never called
 //!   chain prerouting {
 //!     type filter hook prerouting priority mangle; policy accept;
 //!     meta mark set ip daddr . meta l4proto . th dport map @exact4 accept
 //!     …                                                                  a rule for each map
+//!   }
+//!   chain output {                                                       only for local traffic
+//!     type route hook output priority mangle; policy accept;
+//!     meta mark != 0 accept                                              what IPVS forwards, too
+//!     …                                                                  the rules of prerouting
+//!   }
+//!   chain postrouting {                                                  only for full NAT
+//!     type nat hook postrouting priority srcnat; policy accept;
+//!     meta mark . ip daddr @masquerade4 masquerade
+//!     snat ip to meta mark . ip daddr map @source4
+//!     …                                                                  the same for IPv6
 //!   }
 //! }
 //! ```
@@ -34,20 +48,13 @@ use std::ffi::CStr;
 use nftnl::nftnl_sys::libc;
 
 use crate::model::Family;
-use crate::state::{Lookup, MarkKey, ServiceKey};
+use crate::state::{Lookup, MarkKey, ServiceKey, Source, SourceKey};
 
 /// The table's name; its family is inet.
 pub(super) const TABLE: &CStr = c"fwmarkctl";
-/// The chain that marks.
-pub(super) const PREROUTING: &CStr = c"prerouting";
 /// The chain that nothing calls; its one rule's comment is the commit record.
 pub(super) const LEDGER: &CStr = c"ledger";
 
-/// The priority named `mangle`: before the routing decision and before IPVS.
-pub(super) const PRIORITY: i32 = libc::NF_IP_PRI_MANGLE;
-/// `NF_INET_PRE_ROUTING`.
-#[allow(clippy::cast_sign_loss)]
-pub(super) const HOOK: u32 = libc::NF_INET_PRE_ROUTING as u32;
 /// `NF_ACCEPT`.
 #[allow(clippy::cast_sign_loss)]
 pub(super) const POLICY: u32 = libc::NF_ACCEPT as u32;
@@ -77,6 +84,10 @@ pub(super) enum Set {
     Services,
     /// The virtual services by address that are ours.
     AddressServices(Family),
+    /// Whose clients' addresses are replaced by one of the device.
+    Masquerade(Family),
+    /// Whose clients' addresses are replaced by an address of choice.
+    Source(Family),
 }
 
 impl Set {
@@ -96,9 +107,17 @@ impl Set {
     pub(super) const LEDGER: [Self; 3] =
         [Self::Services, Self::AddressServices(Family::Ipv4), Self::AddressServices(Family::Ipv6)];
 
+    /// Where it stands whose address real servers see, in the order of their rules.
+    pub(super) const SOURCES: [Self; 4] = [
+        Self::Masquerade(Family::Ipv4),
+        Self::Masquerade(Family::Ipv6),
+        Self::Source(Family::Ipv4),
+        Self::Source(Family::Ipv6),
+    ];
+
     /// The maps and the sets.
     pub(super) fn all() -> impl Iterator<Item = Self> {
-        Self::MAPS.into_iter().chain(Self::LEDGER)
+        Self::MAPS.into_iter().chain(Self::LEDGER).chain(Self::SOURCES)
     }
 
     /// The map in which `key` belongs.
@@ -124,6 +143,10 @@ impl Set {
             Self::Services => c"services",
             Self::AddressServices(Family::Ipv4) => c"services4",
             Self::AddressServices(Family::Ipv6) => c"services6",
+            Self::Masquerade(Family::Ipv4) => c"masquerade4",
+            Self::Masquerade(Family::Ipv6) => c"masquerade6",
+            Self::Source(Family::Ipv4) => c"source4",
+            Self::Source(Family::Ipv6) => c"source6",
         }
     }
 
@@ -139,7 +162,9 @@ impl Set {
             | Self::Host(family)
             | Self::Range(family)
             | Self::Shadow(family)
-            | Self::AddressServices(family) => Some(family),
+            | Self::AddressServices(family)
+            | Self::Masquerade(family)
+            | Self::Source(family) => Some(family),
             Self::Services => None,
         }
     }
@@ -150,6 +175,19 @@ impl Set {
             ServiceKey::Mark { .. } => Self::Services,
             ServiceKey::Address { .. } => Self::AddressServices(key.family()),
         }
+    }
+
+    /// The set or map in which a source belongs.
+    pub(super) fn of_source(key: SourceKey, source: Source) -> Self {
+        match source {
+            Source::Masquerade => Self::Masquerade(key.family()),
+            Source::Address(_) => Self::Source(key.family()),
+        }
+    }
+
+    /// Whether it holds sources.
+    pub(super) fn is_source(self) -> bool {
+        matches!(self, Self::Masquerade(_) | Self::Source(_))
     }
 
     /// Whether it is part of the ledger, and no map of marks.
@@ -172,19 +210,17 @@ impl Set {
     pub(super) fn flags(self) -> u32 {
         const CONCATENATION: libc::c_int = 0x80;
         let flags = match self {
-            Self::Exact(_) | Self::Host(_) => libc::NFT_SET_MAP,
+            Self::Exact(_) | Self::Host(_) | Self::Source(_) => libc::NFT_SET_MAP,
             Self::Range(_) | Self::Shadow(_) => {
                 libc::NFT_SET_MAP | libc::NFT_SET_INTERVAL | CONCATENATION
             }
-            Self::Services | Self::AddressServices(_) => 0,
+            Self::Services | Self::AddressServices(_) | Self::Masquerade(_) => 0,
         };
         flags as u32
     }
 
     /// nft's numbers of the parts of the key (`include/datatype.h`), and their lengths.
     fn parts(self) -> &'static [(u32, u8)] {
-        const ADDRESS4: (u32, u8) = (7, 4);
-        const ADDRESS6: (u32, u8) = (8, 16);
         const PROTOCOL: (u32, u8) = (12, 1);
         const SERVICE: (u32, u8) = (13, 2);
         const FAMILY: (u32, u8) = (2, 1);
@@ -199,8 +235,21 @@ impl Set {
             | Self::Range(Family::Ipv6)
             | Self::Shadow(Family::Ipv6)
             | Self::AddressServices(Family::Ipv6) => &[ADDRESS6, PROTOCOL, SERVICE],
-            Self::Services => &[(MARK_TYPE, 4), FAMILY],
+            Self::Services => &[MARK, FAMILY],
+            Self::Masquerade(Family::Ipv4) | Self::Source(Family::Ipv4) => &[MARK, ADDRESS4],
+            Self::Masquerade(Family::Ipv6) | Self::Source(Family::Ipv6) => &[MARK, ADDRESS6],
         }
+    }
+
+    /// Type and length of the values; `None` where there are none.
+    pub(super) fn data(self) -> Option<(u32, u32)> {
+        let (number, length) = match self {
+            Self::Exact(_) | Self::Host(_) | Self::Range(_) | Self::Shadow(_) => MARK,
+            Self::Source(Family::Ipv4) => ADDRESS4,
+            Self::Source(Family::Ipv6) => ADDRESS6,
+            Self::Services | Self::AddressServices(_) | Self::Masquerade(_) => return None,
+        };
+        Some((number, u32::from(length)))
     }
 
     /// The key's type: six bits for each part.
@@ -219,10 +268,10 @@ impl Set {
     }
 }
 
-/// nft's number of the type `mark`.
-pub(super) const MARK_TYPE: u32 = 19;
-/// The length of a mark.
-pub(super) const MARK_LENGTH: u32 = 4;
+/// nft's numbers and lengths of the types `mark`, `ipv4_addr` and `ipv6_addr`.
+const MARK: (u32, u8) = (19, 4);
+const ADDRESS4: (u32, u8) = (7, 4);
+const ADDRESS6: (u32, u8) = (8, 16);
 
 /// One expression of a rule. Registers are counted in words of 4 bytes: the kernel has
 /// two names for most (`NFT_REG_1` is `NFT_REG32_00`), and this is neither.
@@ -232,10 +281,18 @@ pub(super) enum Step {
     Meta { key: u32, to: u32 },
     /// `cmp eq`.
     Equals { register: u32, value: Vec<u8> },
+    /// `cmp neq`.
+    Differs { register: u32, value: Vec<u8> },
     /// `payload load`.
     Payload { base: u32, offset: u32, length: u32, to: u32 },
     /// `lookup` in a map.
     Lookup { map: String, key: u32, to: u32 },
+    /// `lookup` in a set.
+    Find { set: String, key: u32 },
+    /// `masq`.
+    Masquerade,
+    /// `nat snat` to the address in a register.
+    Snat { family: u32, from: u32 },
     /// `meta set mark`.
     SetMark { from: u32 },
     /// The verdict accept.
@@ -246,11 +303,22 @@ pub(super) enum Step {
     Foreign(String),
 }
 
+#[allow(clippy::cast_sign_loss)]
+fn number(constant: libc::c_int) -> u32 {
+    constant as u32
+}
+
+/// `meta nfproto`.
+fn of_family(protocol: libc::c_int) -> [Step; 2] {
+    [
+        Step::Meta { key: number(libc::NFT_META_NFPROTO), to: 0 },
+        Step::Equals { register: 0, value: vec![u8::try_from(protocol).unwrap_or(0)] },
+    ]
+}
+
 /// The rule that looks up `map`, as nft 1.0.6 writes it:
 /// `meta mark set ip daddr . meta l4proto . th dport map @exact4 accept`.
-pub(super) fn rule(map: Set) -> Vec<Step> {
-    #[allow(clippy::cast_sign_loss)]
-    let number = |constant: libc::c_int| constant as u32;
+pub(super) fn marking(map: Set) -> Vec<Step> {
     // Offset and length of the destination address: RFC 791, RFC 8200.
     let (protocol, offset, length) = match map.family() {
         Some(Family::Ipv6) => (libc::NFPROTO_IPV6, 24, 16),
@@ -258,12 +326,11 @@ pub(super) fn rule(map: Set) -> Vec<Step> {
     };
     let words = length / 4;
     let network = number(libc::NFT_PAYLOAD_NETWORK_HEADER);
-    let mut steps = vec![
-        Step::Meta { key: number(libc::NFT_META_NFPROTO), to: 0 },
-        Step::Equals { register: 0, value: vec![u8::try_from(protocol).unwrap_or(0)] },
+    let mut steps = of_family(protocol).to_vec();
+    steps.extend([
         Step::Payload { base: network, offset, length, to: 0 },
         Step::Meta { key: number(libc::NFT_META_L4PROTO), to: words },
-    ];
+    ]);
     if !matches!(map, Set::Host(_)) {
         let transport = number(libc::NFT_PAYLOAD_TRANSPORT_HEADER);
         steps.push(Step::Payload { base: transport, offset: 2, length: 2, to: words + 1 });
@@ -273,6 +340,39 @@ pub(super) fn rule(map: Set) -> Vec<Step> {
         Step::SetMark { from: 0 },
         Step::Accept,
     ]);
+    steps
+}
+
+/// The rule that accepts what has a mark: `meta mark != 0 accept`.
+pub(super) fn is_marked() -> Vec<Step> {
+    vec![
+        Step::Meta { key: number(libc::NFT_META_MARK), to: 0 },
+        Step::Differs { register: 0, value: vec![0; 4] },
+        Step::Accept,
+    ]
+}
+
+/// The rule that looks up a set or map of sources, as nft 1.0.6 writes it:
+/// `meta mark . ip daddr @masquerade4 masquerade` and
+/// `snat ip to meta mark . ip daddr map @source4`.
+pub(super) fn translation(set: Set) -> Vec<Step> {
+    let (protocol, offset, length) = match set.family() {
+        Some(Family::Ipv6) => (libc::NFPROTO_IPV6, 24, 16),
+        _ => (libc::NFPROTO_IPV4, 16, 4),
+    };
+    let base = number(libc::NFT_PAYLOAD_NETWORK_HEADER);
+    let mut steps = of_family(protocol).to_vec();
+    steps.extend([
+        Step::Meta { key: number(libc::NFT_META_MARK), to: 0 },
+        Step::Payload { base, offset, length, to: 1 },
+    ]);
+    let name = text(set.name()).to_owned();
+    if set.data().is_none() {
+        steps.extend([Step::Find { set: name, key: 0 }, Step::Masquerade]);
+    } else {
+        let snat = Step::Snat { family: number(protocol), from: 0 };
+        steps.extend([Step::Lookup { map: name, key: 0, to: 0 }, snat]);
+    }
     steps
 }
 

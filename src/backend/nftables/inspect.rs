@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use super::chain::{Base, BaseRule};
 use super::decode::{ChainFound, ElementsDo, RuleFound, SetFound};
 use super::element::Element;
-use super::frame::{self, LEDGER, MARK_LENGTH, MARK_TYPE, PREROUTING, Set, Step, text};
+use super::frame::{self, LEDGER, Set, Step, text};
 use crate::backend::{Frame, MarkCounts, MarkRuleset};
-use crate::state::{Ledger, LedgerEntry, Marking, Record, ServiceKey};
+use crate::state::{Ledger, LedgerEntry, Marking, OptionalChains, Record, ServiceKey, Sources};
 
 /// How many entries of one set are named when none of them can be read.
 const NAMED: usize = 5;
@@ -28,6 +29,7 @@ pub(super) struct Found {
 pub(super) struct Entries {
     marking: Marking,
     shadow: Marking,
+    sources: Sources,
     services: BTreeMap<ServiceKey, LedgerEntry>,
     /// What the entries counted, where somebody wants to know.
     counts: Option<MarkCounts>,
@@ -71,6 +73,11 @@ impl Entries {
                 self.repeated |= self.services.insert(key, entry).is_some();
                 return Ok(());
             }
+            if set.is_source() {
+                let (key, entry) = element.to_source(set)?;
+                self.repeated |= self.sources.insert(key, entry).is_some();
+                return Ok(());
+            }
             let (key, entry) = element.to_mark(set)?;
             if matches!(set, Set::Shadow(_)) {
                 self.repeated |= self.shadow.insert(key, entry).is_some();
@@ -99,6 +106,18 @@ impl Entries {
             self.counts.get_or_insert_default().entry(key).or_insert(count);
         }
         self.shadow.extend(other.shadow);
+        for (key, entry) in other.sources {
+            if let Some(first) = self.sources.get(&key) {
+                let set = Set::of_source(key, entry.source);
+                self.odd.push(format!(
+                    "{} holds {key}, which has {}",
+                    text(set.name()),
+                    first.source
+                ));
+            } else {
+                self.sources.insert(key, entry);
+            }
+        }
         self.services.extend(other.services);
         self.odd.extend(other.odd);
     }
@@ -108,7 +127,12 @@ impl Found {
     /// The state of the frame, the entries and the ledger.
     pub(super) fn judge(mut self) -> MarkRuleset {
         let mut damages = self.damages();
-        let mut differences = rules_of_prerouting(&self.rules);
+        let optional = [Base::Output, Base::Postrouting].map(|chain| self.has(chain));
+        let chains = OptionalChains { output: optional[0], postrouting: optional[1] };
+        let mut differences = rules_of(Base::Prerouting, &self.rules);
+        for (chain, _) in Base::optional(chains).into_iter().filter(|(_, is_there)| *is_there) {
+            differences.extend(rules_of(chain, &self.rules));
+        }
         let (record, about_record) = record(&self.rules);
         // Without its chain, that one is missing is said already.
         if self.chains.iter().any(|chain| chain.name == text(LEDGER)) {
@@ -122,8 +146,13 @@ impl Found {
         } else {
             Frame::Intact
         };
-        let Entries { marking, shadow, services, .. } = self.entries;
-        MarkRuleset { frame, entries: marking, shadow, ledger: Ledger { record, services } }
+        let Entries { marking, shadow, sources, services, .. } = self.entries;
+        let ledger = Ledger { record, services };
+        MarkRuleset { frame, chains, entries: marking, shadow, sources, ledger }
+    }
+
+    fn has(&self, chain: Base) -> bool {
+        self.chains.iter().any(|found| found.name == text(chain.name()))
     }
 
     /// What cannot be changed in place.
@@ -137,15 +166,21 @@ impl Found {
         if flag(2) {
             damages.push("the table belongs to another process".to_owned());
         }
-        for name in [LEDGER, PREROUTING].map(text) {
-            match self.chains.iter().find(|chain| chain.name == name) {
-                None => damages.push(format!("the chain {name} is missing")),
-                Some(chain) => damages.extend(chain_differences(chain)),
+        for name in [LEDGER, Base::Prerouting.name()].map(text) {
+            if !self.chains.iter().any(|chain| chain.name == name) {
+                damages.push(format!("the chain {name} is missing"));
             }
         }
-        for chain in &self.chains {
-            if ![text(LEDGER), text(PREROUTING)].contains(&chain.name.as_str()) {
-                damages.push(format!("the chain {} is not ours", chain.name));
+        for found in &self.chains {
+            match Base::named(&found.name) {
+                Some(base) => damages.extend(chain_differences(base, found)),
+                None if found.name != text(LEDGER) => {
+                    damages.push(format!("the chain {} is not ours", found.name));
+                }
+                None if found.hook.is_some() => {
+                    damages.push(format!("the chain {} has a hook", found.name));
+                }
+                None => {}
             }
         }
         for set in Set::all() {
@@ -169,36 +204,32 @@ impl Found {
     }
 }
 
-fn chain_differences(chain: &ChainFound) -> Vec<String> {
+fn chain_differences(base: Base, chain: &ChainFound) -> Vec<String> {
     let name = &chain.name;
-    if name == text(LEDGER) {
-        let hooked = chain.hook.is_some();
-        return hooked.then(|| format!("the chain {name} has a hook")).into_iter().collect();
-    }
     let mut differences = Vec::new();
     match chain.hook {
         None => differences.push(format!("the chain {name} has no hook")),
-        Some((hook, _)) if hook != frame::HOOK => {
-            differences.push(format!("the chain {name} is not called before routing"));
+        Some((hook, _)) if hook != base.hook() as u32 => {
+            differences.push(format!("the chain {name} is not called {}", base.when()));
         }
-        Some((_, priority)) if priority != frame::PRIORITY => differences.push(format!(
+        Some((_, priority)) if priority != base.priority() => differences.push(format!(
             "the chain {name} has the priority {priority} instead of {}",
-            frame::PRIORITY
+            base.priority()
         )),
         Some(_) => {}
     }
     if chain.hook.is_some() && chain.policy != Some(frame::POLICY) {
         differences.push(format!("the policy of the chain {name} is not accept"));
     }
-    if chain.hook.is_some() && chain.kind.as_deref() != Some("filter") {
-        differences.push(format!("the chain {name} is not of the type filter"));
+    if chain.hook.is_some() && chain.kind.as_deref() != Some(base.kind_name()) {
+        differences.push(format!("the chain {name} is not of the type {}", base.kind_name()));
     }
     differences
 }
 
 fn set_differences(set: Set, found: &SetFound) -> Vec<String> {
     let name = &found.name;
-    let data = if set.is_ledger() { (0, 0) } else { (MARK_TYPE, MARK_LENGTH) };
+    let data = set.data().unwrap_or_default();
     let mut differences = Vec::new();
     if found.flags != set.flags() {
         differences.push(format!(
@@ -233,19 +264,19 @@ fn set_differences(set: Set, found: &SetFound) -> Vec<String> {
     differences
 }
 
-/// How the rules of the chain that marks differ from ours.
-fn rules_of_prerouting(rules: &[RuleFound]) -> Vec<String> {
-    let chain = text(PREROUTING);
+/// How the rules of a chain differ from ours.
+fn rules_of(base: Base, rules: &[RuleFound]) -> Vec<String> {
+    let chain = text(base.name());
     let found: Vec<_> = rules.iter().filter(|rule| rule.chain == chain).collect();
-    let ours = Set::MAPS.map(|map| (map, frame::rule(map)));
+    let ours = base.rules();
     if found.is_empty() {
         return vec![format!("the chain {chain} has no rules")];
     }
     let mut differences = Vec::new();
     for (place, rule) in (1..).zip(&found) {
-        if !ours.iter().any(|(_, steps)| *steps == rule.steps) {
+        if !ours.iter().any(|ours| ours.steps == rule.steps) {
             let looked_up = rule.steps.iter().find_map(|step| match step {
-                Step::Lookup { map, .. } => Some(map),
+                Step::Lookup { map: name, .. } | Step::Find { set: name, .. } => Some(name),
                 _ => None,
             });
             let what = looked_up.map_or(String::new(), |map| format!(", which looks up {map},"));
@@ -255,15 +286,16 @@ fn rules_of_prerouting(rules: &[RuleFound]) -> Vec<String> {
             ));
         }
     }
-    for (map, steps) in &ours {
-        let name = text(map.name());
+    let within =
+        if base == Base::Prerouting { String::new() } else { format!(" in the chain {chain}") };
+    for BaseRule { what, steps } in &ours {
         match found.iter().filter(|rule| rule.steps == *steps).count() {
             1 => {}
-            0 => differences.push(format!("the rule that looks up {name} is missing")),
-            many => differences.push(format!("the rule that looks up {name} stands {many} times")),
+            0 => differences.push(format!("{what}{within} is missing")),
+            many => differences.push(format!("{what}{within} stands {many} times")),
         }
     }
-    let in_order = found.iter().map(|rule| &rule.steps).eq(ours.iter().map(|(_, steps)| steps));
+    let in_order = found.iter().map(|rule| &rule.steps).eq(ours.iter().map(|ours| &ours.steps));
     if differences.is_empty() && !in_order {
         differences.push(format!("the rules of the chain {chain} are in another order"));
     }

@@ -8,6 +8,7 @@
 use std::cell::Cell;
 use std::ffi::{CStr, c_void};
 use std::marker::PhantomData;
+use std::net::IpAddr;
 use std::os::fd::{AsFd, AsRawFd};
 use std::ptr::NonNull;
 
@@ -16,7 +17,7 @@ use nftnl::nftnl_sys::{self as sys, libc};
 use nftnl::{MsgType, NlMsg, Rule, nft_nlmsg_maxsize};
 
 use super::element::Element;
-use super::frame::{self, MARK_LENGTH, MARK_TYPE, Set};
+use super::frame::{self, Set};
 use super::wire;
 
 /// Room for one message of any size.
@@ -68,19 +69,20 @@ impl NativeSet {
         ] {
             native.set_number(attribute, value);
         }
-        if !set.is_ledger() {
-            native.set_number(sys::NFTNL_SET_DATA_TYPE, MARK_TYPE);
-            native.set_number(sys::NFTNL_SET_DATA_LEN, MARK_LENGTH);
+        if let Some((kind, length)) = set.data() {
+            native.set_number(sys::NFTNL_SET_DATA_TYPE, kind);
+            native.set_number(sys::NFTNL_SET_DATA_LEN, length);
         }
         if set.is_interval() {
             native.set_data(sys::NFTNL_SET_DESC_CONCAT, &set.part_lengths());
         }
         // What nft wants to know for printing: the byte orders of key (a concatenation
-        // has none, 0) and data (a mark has the host's, 1).
+        // has none, 0) and data (a mark has the host's, 1, an address the network's, 2).
         let mut userdata = UserData::new();
         userdata.put_number(sys::NFTNL_UDATA_SET_KEYBYTEORDER, 0);
-        if !set.is_ledger() {
-            userdata.put_number(sys::NFTNL_UDATA_SET_DATABYTEORDER, 1);
+        if set.data().is_some() {
+            let order = if set.is_source() { 2 } else { 1 };
+            userdata.put_number(sys::NFTNL_UDATA_SET_DATABYTEORDER, order);
         }
         native.set_data(sys::NFTNL_SET_USERDATA, userdata.as_bytes());
         if set.counts() {
@@ -98,7 +100,7 @@ impl NativeSet {
         let put = |attribute: u32, bytes: &[u8]| {
             // SAFETY: the element lives, and libnftnl copies the bytes. Each of the
             // attributes below takes any length: keys and data up to 64 bytes
-            // (`union nftnl_data_reg`; ours are 24 and 4), user data of its own size.
+            // (`union nftnl_data_reg`; ours are 24 and 16), user data of its own size.
             let result = unsafe {
                 sys::nftnl_set_elem_set(
                     native.as_ptr(),
@@ -115,6 +117,11 @@ impl NativeSet {
         }
         if let Some(mark) = element.mark {
             put(sys::NFTNL_SET_ELEM_DATA, &mark.to_ne_bytes());
+        }
+        match element.source {
+            Some(IpAddr::V4(source)) => put(sys::NFTNL_SET_ELEM_DATA, &source.octets()),
+            Some(IpAddr::V6(source)) => put(sys::NFTNL_SET_ELEM_DATA, &source.octets()),
+            None => {}
         }
         if let Some(comment) = &element.comment {
             let mut userdata = UserData::new();
@@ -259,25 +266,27 @@ impl Expression for PayloadInto {
     }
 }
 
-/// `lookup` of a key in the first register, in a map that gives its value to the same.
-pub(super) struct MapLookup<'a> {
-    /// The map's name.
-    pub(super) map: &'a CStr,
+/// `lookup` of a key in the first register, in a set, or in a map that gives its value to
+/// the same register.
+pub(super) struct SetLookup<'a> {
+    /// The set's name.
+    pub(super) set: &'a CStr,
+    /// Whether it is a map.
+    pub(super) is_map: bool,
 }
 
-impl Expression for MapLookup<'_> {
+impl Expression for SetLookup<'_> {
     fn to_expr(&self, _: &Rule<'_>) -> NonNull<sys::nftnl_expr> {
-        let lookup = expression(
-            c"lookup",
-            &[
-                (sys::NFTNL_EXPR_LOOKUP_SREG, register(0)),
-                (sys::NFTNL_EXPR_LOOKUP_DREG, register(0)),
-            ],
-        );
+        let registers = [
+            (sys::NFTNL_EXPR_LOOKUP_SREG, register(0)),
+            (sys::NFTNL_EXPR_LOOKUP_DREG, register(0)),
+        ];
+        let used = if self.is_map { &registers[..] } else { &registers[..1] };
+        let lookup = expression(c"lookup", used);
         let attribute = narrow(sys::NFTNL_EXPR_LOOKUP_SET);
         // SAFETY: the expression lives, the attribute is a text, and libnftnl copies it.
         enough_memory(unsafe {
-            sys::nftnl_expr_set_str(lookup.as_ptr(), attribute, self.map.as_ptr())
+            sys::nftnl_expr_set_str(lookup.as_ptr(), attribute, self.set.as_ptr())
         });
         lookup
     }

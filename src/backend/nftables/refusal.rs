@@ -78,6 +78,7 @@ fn object(message: Option<&[u8]>, offset: Option<u32>) -> String {
         wire::DEL_TABLE => format!("the removal of the table inet {}", table_name()),
         wire::NEW_SET => format!("the map {}", name(wire::set::NAME)),
         wire::NEW_CHAIN => format!("the chain {}", name(wire::chain::NAME)),
+        wire::DEL_CHAIN => format!("the removal of the chain {}", name(wire::chain::NAME)),
         wire::NEW_RULE if name(wire::rule::CHAIN) == text(LEDGER) => "the commit record".to_owned(),
         wire::NEW_RULE => format!("a rule of the chain {}", name(wire::rule::CHAIN)),
         wire::DEL_RULE => format!("the removal of the rules of {}", name(wire::rule::CHAIN)),
@@ -102,7 +103,7 @@ fn elements(message: &[u8], fields: Option<&Fields<'_>>, offset: Option<u32>) ->
         count += 1;
         let (start, end) = (place(element.1) - 4, place(element.1) + element.1.len());
         let wanted = offset.is_some_and(|offset| (start..end).contains(&(offset as usize)));
-        if wanted && let Ok(Ok(element)) = decode::element_of(element.1) {
+        if wanted && let Ok(Ok(element)) = decode::element_of(Some(set), element.1) {
             return element.describe(set);
         }
     }
@@ -116,7 +117,7 @@ mod tests {
     use crate::plan::{FrameChange, MarkSwitch};
 
     /// The error of a refused first table: message 1 is the batch's begin, 2 the table,
-    /// 3 to 13 the sets, 14 and 15 the chains, then the rules.
+    /// 3 to 17 the sets, 18 and 19 the chains, then the rules.
     fn refused(sequence: u32, errno: Errno) -> NetfilterError {
         let change = MarkSwitch { frame: FrameChange::Create, ..MarkSwitch::default() };
         let batch = super::super::encode::switch(&change, Generation(1)).expect("a batch");
@@ -132,7 +133,7 @@ mod tests {
         assert!(words(1, Errno::OPNOTSUPP).starts_with("load the module"));
         assert!(words(2, Errno::INVAL).contains("the table inet fwmarkctl needs"));
         assert!(words(7, Errno::OPNOTSUPP).contains("the map range4 needs"));
-        assert!(words(15, Errno::NOENT).contains("the chain prerouting needs"));
+        assert!(words(19, Errno::NOENT).contains("the chain prerouting needs"));
     }
 
     #[test]
@@ -144,7 +145,7 @@ mod tests {
 
     #[test]
     fn every_message_has_a_name_and_a_stranger_too() {
-        for sequence in 2..=23 {
+        for sequence in 2..=27 {
             let NetfilterError::Refused { object, .. } = refused(sequence, Errno::NOMEM) else {
                 panic!("message {sequence}");
             };

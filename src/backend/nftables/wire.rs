@@ -28,6 +28,7 @@ pub(super) const NEW_TABLE: u16 = nf_tables(libc::NFT_MSG_NEWTABLE);
 pub(super) const GET_TABLE: u16 = nf_tables(libc::NFT_MSG_GETTABLE);
 pub(super) const DEL_TABLE: u16 = nf_tables(libc::NFT_MSG_DELTABLE);
 pub(super) const NEW_CHAIN: u16 = nf_tables(libc::NFT_MSG_NEWCHAIN);
+pub(super) const DEL_CHAIN: u16 = nf_tables(libc::NFT_MSG_DELCHAIN);
 pub(super) const GET_CHAIN: u16 = nf_tables(libc::NFT_MSG_GETCHAIN);
 pub(super) const NEW_RULE: u16 = nf_tables(libc::NFT_MSG_NEWRULE);
 pub(super) const GET_RULE: u16 = nf_tables(libc::NFT_MSG_GETRULE);

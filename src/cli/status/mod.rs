@@ -8,14 +8,16 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::Context;
-use super::compile::{destination_document, service_document};
+use super::compile::{destination_document, service_document, source_document};
 use super::output::{FORMAT, Output, Tone};
 use crate::backend::ipvs::KernelIpvs;
 use crate::backend::{Activity, ActivityTable, Ipvs};
 use crate::error::{Error, Exit};
 use crate::model::{Group, GroupName};
 use crate::plan::{ChangeLine, Plan};
-use crate::state::{DirectorState, MarkKey, Observation, ServiceKey, VirtualService};
+use crate::state::{
+    DirectorState, MarkKey, Observation, ServiceKey, SourceEntry, SourceKey, VirtualService,
+};
 use crate::transaction::Cause;
 use director::Settings;
 
@@ -26,6 +28,7 @@ struct Entry<'a> {
     marks: BTreeSet<u32>,
     rules: Vec<&'a MarkKey>,
     services: Vec<(ServiceKey, &'a VirtualService)>,
+    sources: Vec<(&'a SourceKey, &'a SourceEntry)>,
     changes: Vec<ChangeLine>,
 }
 
@@ -109,6 +112,9 @@ fn entries<'a>(
         let shown = entries.entry(service.group.clone()).or_default();
         shown.services.push((*key, service));
     }
+    for source in &observed.ruleset.sources {
+        entries.entry(source.1.group.clone()).or_default().sources.push(source);
+    }
     let lines = plan.map(Plan::lines).unwrap_or_default();
     for line in lines.into_iter().filter(|line| !line.object.is_setting()) {
         entries.entry(line.group.clone()).or_default().changes.push(line);
@@ -141,6 +147,7 @@ fn document(
                     })
                 })
                 .collect();
+            let sources: Vec<_> = entry.sources.iter().copied().map(source_document).collect();
             json!({
                 "name": name,
                 "configured": entry.config.is_some(),
@@ -149,6 +156,7 @@ fn document(
                 "conflict": entry.is_in_the_way(),
                 "marks": entry.marks,
                 "mark_rules": rules,
+                "nat_rules": sources,
                 "services": services,
                 "changes": entry.changes,
             })
@@ -230,6 +238,9 @@ fn group_text(
     for (key, service) in &entry.services {
         text += &format!("  {key}  {service}\n");
         text += &servers_text(*key, service, activity, output);
+    }
+    for (key, SourceEntry { source, .. }) in &entry.sources {
+        text += &format!("  fullnat to {key}: {source}\n");
     }
     for line in &entry.changes {
         let line = format!("  ! {}\n", super::plan::sentence(line));
