@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use toml::de::DeValue;
 
-use crate::model::{Forwarding, MAX_WEIGHT, Prefix, RealServer};
+use crate::model::{Forwarding, MAX_THRESHOLD, MAX_WEIGHT, Prefix, RealServer};
 
 use super::codes::Code;
 use super::diagnostic::Spot;
@@ -306,8 +306,10 @@ fn thresholds(scope: &mut Scope<'_>, fields: &Fields<'_>) -> Checked<(u32, u32)>
 fn threshold(scope: &mut Scope<'_>, fields: &Fields<'_>, key: &str) -> Checked<u32> {
     let Some(field) = fields.get(key) else { return Ok(0) };
     let number = scope.integer(field.value, key, "a number of connections")?;
-    u32::try_from(number).map_err(|_| {
-        let message = format!("{key} {} is not from 0 to {}", scope.written(field.value), u32::MAX);
+    let bound = u32::try_from(number).ok().filter(|bound| *bound <= MAX_THRESHOLD);
+    bound.ok_or_else(|| {
+        let message =
+            format!("{key} {} is not from 0 to {MAX_THRESHOLD}", scope.written(field.value));
         scope
             .error(Code::InvalidThreshold, field.value.spot, message)
             .help("write a number of connections; 0 is no bound");
