@@ -194,30 +194,23 @@ fn not_mapped(scope: &mut Scope<'_>, field: Field<'_>, forwarding: Forwarding) {
 
 fn address(scope: &mut Scope<'_>, value: Value<'_>) -> Checked<IpAddr> {
     let text = scope.text(value, "address", "an address such as \"172.18.100.11\"")?;
-    match text.parse::<IpAddr>() {
-        Ok(address) => match special(Prefix::host(address)) {
-            // The director itself serves: a page that says sorry, for example.
-            None | Some(Special { is_own: true, .. }) => return Ok(address),
-            Some(special) => {
-                let message = format!("{address} is {}, and no real server has it", special.what);
-                scope
-                    .error(Code::InvalidAddress, value.spot, message)
-                    .help("write the address that the director reaches one machine by");
-            }
-        },
-        Err(_) => {
-            let help = address_help(text);
+    let Ok(address) = text.parse::<IpAddr>() else {
+        let help = address_help(text);
+        let message = format!("'{text}' is not an IPv4 or IPv6 address");
+        scope.error(Code::InvalidAddress, value.spot, message).label("not an address").help(help);
+        return Err(Reported);
+    };
+    match special(Prefix::host(address)) {
+        // The director itself serves: a page that says sorry, for example.
+        None | Some(Special { is_own: true, .. }) => Ok(address),
+        Some(special) => {
+            let message = format!("{address} is {}, and no real server has it", special.what);
             scope
-                .error(
-                    Code::InvalidAddress,
-                    value.spot,
-                    format!("'{text}' is not an IPv4 or IPv6 address"),
-                )
-                .label("not an address")
-                .help(help);
+                .error(Code::InvalidAddress, value.spot, message)
+                .help("write the address that the director reaches one machine by");
+            Err(Reported)
         }
     }
-    Err(Reported)
 }
 
 /// What was probably meant by a text that is no address.
