@@ -155,6 +155,8 @@ fn what_the_kernel_refuses_is_refused_before_it_is_asked() {
     is_caught("ERANGE: the lower threshold above the upper one", &crossed, "E0309");
     let alone = thresholds("lower-threshold = 6");
     is_caught("ERANGE: a lower threshold alone", &alone, "E0309");
+    let huge = thresholds("upper-threshold = 2147483648");
+    is_caught("EINVAL: a threshold above 2147483647", &huge, "E0309");
     is_caught("ERANGE: a negative weight", &thresholds("weight = -1"), "E0308");
     let overlap = "ports = [\"80-90/tcp\"]\n[group.mail]\nvips = [\"172.18.100.7\"]\n\
                    ports = [\"85-95/tcp\"]\nreal = [\"172.18.100.11\"]";

@@ -260,6 +260,7 @@ pub struct WhichServer {
 
 /// How to drain.
 #[derive(Debug, Clone, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one independent option")]
 pub struct DrainOptions {
     /// The real server
     #[command(flatten)]

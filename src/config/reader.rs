@@ -193,19 +193,17 @@ impl Scope<'_> {
 
     /// `true` or `false`.
     pub(super) fn boolean(&mut self, value: Value<'_>, key: &str) -> Checked<bool> {
-        match value.data {
-            DeValue::Boolean(boolean) => Ok(*boolean),
-            _ => {
-                let written = self.source(value.spot).trim_matches(['"', '\'']).to_lowercase();
-                let meant = match written.as_str() {
-                    "yes" | "on" | "true" | "1" => Some(true),
-                    "no" | "off" | "false" | "0" => Some(false),
-                    _ => None,
-                };
-                let help = meant.map(|meant| format!("write {key} = {meant}"));
-                Err(self.wrong_type_with_help(value, key, "true or false", help))
-            }
+        if let DeValue::Boolean(boolean) = value.data {
+            return Ok(*boolean);
         }
+        let written = self.source(value.spot).trim_matches(['"', '\'']).to_lowercase();
+        let meant = match written.as_str() {
+            "yes" | "on" | "true" | "1" => Some(true),
+            "no" | "off" | "false" | "0" => Some(false),
+            _ => None,
+        };
+        let help = meant.map(|meant| format!("write {key} = {meant}"));
+        Err(self.wrong_type_with_help(value, key, "true or false", help))
     }
 
     /// An integer.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use toml::de::DeValue;
 
-use crate::model::{Forwarding, MAX_WEIGHT, Prefix, RealServer};
+use crate::model::{Forwarding, MAX_THRESHOLD, MAX_WEIGHT, Prefix, RealServer};
 
 use super::codes::Code;
 use super::diagnostic::Spot;
@@ -220,30 +220,23 @@ fn not_mapped(scope: &mut Scope<'_>, field: Field<'_>, forwarding: Forwarding) {
 
 fn address(scope: &mut Scope<'_>, value: Value<'_>) -> Checked<IpAddr> {
     let text = scope.text(value, "address", "an address such as \"172.18.100.11\"")?;
-    match text.parse::<IpAddr>() {
-        Ok(address) => match special(Prefix::host(address)) {
-            // The director itself serves: a page that says sorry, for example.
-            None | Some(Special { is_own: true, .. }) => return Ok(address),
-            Some(special) => {
-                let message = format!("{address} is {}, and no real server has it", special.what);
-                scope
-                    .error(Code::InvalidAddress, value.spot, message)
-                    .help("write the address that the director reaches one machine by");
-            }
-        },
-        Err(_) => {
-            let help = address_help(text);
+    let Ok(address) = text.parse::<IpAddr>() else {
+        let help = address_help(text);
+        let message = format!("'{text}' is not an IPv4 or IPv6 address");
+        scope.error(Code::InvalidAddress, value.spot, message).label("not an address").help(help);
+        return Err(Reported);
+    };
+    match special(Prefix::host(address)) {
+        // The director itself serves: a page that says sorry, for example.
+        None | Some(Special { is_own: true, .. }) => Ok(address),
+        Some(special) => {
+            let message = format!("{address} is {}, and no real server has it", special.what);
             scope
-                .error(
-                    Code::InvalidAddress,
-                    value.spot,
-                    format!("'{text}' is not an IPv4 or IPv6 address"),
-                )
-                .label("not an address")
-                .help(help);
+                .error(Code::InvalidAddress, value.spot, message)
+                .help("write the address that the director reaches one machine by");
+            Err(Reported)
         }
     }
-    Err(Reported)
 }
 
 /// What was probably meant by a text that is no address.
@@ -332,8 +325,10 @@ fn thresholds(scope: &mut Scope<'_>, fields: &Fields<'_>) -> Checked<(u32, u32)>
 fn threshold(scope: &mut Scope<'_>, fields: &Fields<'_>, key: &str) -> Checked<u32> {
     let Some(field) = fields.get(key) else { return Ok(0) };
     let number = scope.integer(field.value, key, "a number of connections")?;
-    u32::try_from(number).map_err(|_| {
-        let message = format!("{key} {} is not from 0 to {}", scope.written(field.value), u32::MAX);
+    let bound = u32::try_from(number).ok().filter(|bound| *bound <= MAX_THRESHOLD);
+    bound.ok_or_else(|| {
+        let message =
+            format!("{key} {} is not from 0 to {MAX_THRESHOLD}", scope.written(field.value));
         scope
             .error(Code::InvalidThreshold, field.value.spot, message)
             .help("write a number of connections; 0 is no bound");

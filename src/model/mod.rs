@@ -27,6 +27,6 @@ pub use listener::{InvalidPorts, Listener, Listeners, PortRange, Protocol};
 pub use mark::{InvalidMark, Mark, MarkRange};
 pub use persistence::{InvalidPersistence, MAX_TIMEOUT, Mode, Persistence};
 pub use prefix::{Family, InvalidPrefix, Prefix};
-pub use real_server::{MAX_WEIGHT, RealServer};
+pub use real_server::{MAX_THRESHOLD, MAX_WEIGHT, RealServer};
 pub use scheduler::{InvalidScheduler, KNOWN_SCHEDULERS, Scheduler, SchedulerFlag};
 pub use sysctl::{IPVS_SYSCTLS, InvalidSysctl, Sysctl};

@@ -7,6 +7,10 @@ use super::{Family, Forwarding};
 /// The largest weight (ipvsadm(8): 0 to 65535).
 pub const MAX_WEIGHT: u32 = 65_535;
 
+/// The largest threshold: the kernel refuses a larger one with EINVAL (seen on Linux 6.1),
+/// and so does ipvsadm(8).
+pub const MAX_THRESHOLD: u32 = i32::MAX.cast_unsigned();
+
 /// A real server of a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RealServer {

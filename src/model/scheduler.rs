@@ -20,6 +20,24 @@ pub enum SchedulerFlag {
     Flag3,
 }
 
+impl SchedulerFlag {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Flag1, Self::Flag2, Self::Flag3];
+
+    /// The name that it has beside a scheduler, as ipvsadm(8) prints it.
+    pub fn name_with(self, scheduler: &str) -> &'static str {
+        match (scheduler, self) {
+            ("sh", Self::Flag1) => "sh-fallback",
+            ("sh", Self::Flag2) => "sh-port",
+            ("mh", Self::Flag1) => "mh-fallback",
+            ("mh", Self::Flag2) => "mh-port",
+            (_, Self::Flag1) => "flag-1",
+            (_, Self::Flag2) => "flag-2",
+            (_, Self::Flag3) => "flag-3",
+        }
+    }
+}
+
 /// A scheduler with its flags.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scheduler {
@@ -103,11 +121,7 @@ fn parse_flag(scheduler: KernelName, flag: &str) -> Result<SchedulerFlag, Invali
 
 impl fmt::Display for SchedulerFlag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Flag1 => "flag-1",
-            Self::Flag2 => "flag-2",
-            Self::Flag3 => "flag-3",
-        })
+        f.write_str(self.name_with(""))
     }
 }
 
@@ -125,6 +139,18 @@ mod tests {
         let both = Ok(vec![SchedulerFlag::Flag1, SchedulerFlag::Flag2]);
         assert_eq!(with("mh", &["port", "fallback"]), both);
         assert_eq!(with("sh", &["sh-fallback", "sh-port", "flag-1"]), both);
+    }
+
+    /// What is shown can be written into a configuration.
+    #[test]
+    fn the_name_of_a_flag_means_the_flag() {
+        for scheduler in super::super::KNOWN_SCHEDULERS {
+            for flag in SchedulerFlag::ALL {
+                assert_eq!(with(scheduler, &[flag.name_with(scheduler)]), Ok(vec![flag]));
+            }
+        }
+        assert_eq!(SchedulerFlag::Flag1.name_with("mh"), "mh-fallback");
+        assert_eq!(SchedulerFlag::Flag3.name_with("sh"), "flag-3");
     }
 
     #[test]

@@ -329,15 +329,13 @@ impl fmt::Display for VirtualService {
     /// The attributes of the service itself, on one line: `rr persistent 300 s`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.scheduler)?;
-        for (flag, name) in [
-            (ServiceFlags::from(SchedulerFlag::Flag1), "flag-1"),
-            (ServiceFlags::from(SchedulerFlag::Flag2), "flag-2"),
-            (ServiceFlags::from(SchedulerFlag::Flag3), "flag-3"),
-            (ServiceFlags::ONE_PACKET, "one-packet"),
-        ] {
-            if self.flags.contains(flag) {
-                write!(f, " {name}")?;
+        for flag in SchedulerFlag::ALL {
+            if self.flags.contains(flag.into()) {
+                write!(f, " {}", flag.name_with(self.scheduler.as_str()))?;
             }
+        }
+        if self.flags.contains(ServiceFlags::ONE_PACKET) {
+            write!(f, " one-packet")?;
         }
         if self.flags.contains(ServiceFlags::PERSISTENT) {
             write!(f, " persistent {} s", self.timeout)?;

@@ -52,7 +52,7 @@ pub(super) struct Waited {
     pub(super) time: Duration,
 }
 
-/// Waits for the end; `timeout` of 0 looks once.
+/// Waits for the end; without a `timeout` it looks once.
 pub(super) fn until_drained(
     watcher: &mut Watcher<'_>,
     signals: &Signals,
@@ -118,7 +118,9 @@ impl Teller {
         let is_due = self.last.is_none_or(|(_, told)| time >= told + TELL);
         let is_news = self.last.is_none_or(|(last, _)| last != left);
         if self.silent {
-        } else if self.on_terminal {
+            return;
+        }
+        if self.on_terminal {
             note(&format!("\r\x1b[K{} … ", text()));
             self.last = Some((left, time));
         } else if is_due && is_news {

@@ -8,7 +8,7 @@ use toml::Value;
 use super::entry::{Entries, Entry, Shape};
 
 /// The text with another weight of one real server.
-pub(super) fn set_weight(text: &str, entry: &Entry, weight: u32) -> Option<String> {
+pub(super) fn set_weight(text: &str, entry: &Entry, weight: u32) -> String {
     let (at, new) = match (&entry.weight, entry.shape) {
         (Some(written), _) => (written.clone(), weight.to_string()),
         (None, Shape::Address) => {
@@ -20,7 +20,7 @@ pub(super) fn set_weight(text: &str, entry: &Entry, weight: u32) -> Option<Strin
         }
         (None, Shape::Table) => line_below(text, entry, weight),
     };
-    Some(splice(text, at, &new))
+    splice(text, at, &new)
 }
 
 /// A line for the weight below that of the address, as far in.
@@ -29,9 +29,10 @@ fn line_below(text: &str, entry: &Entry, weight: u32) -> (Range<usize>, String) 
     let indent: String = text[line.clone()].chars().take_while(|it| it.is_whitespace()).collect();
     let end = text[line.clone()].ends_with('\n');
     let new_line = if text[line.clone()].ends_with("\r\n") { "\r\n" } else { "\n" };
-    let new = match end {
-        true => format!("{indent}weight = {weight}{new_line}"),
-        false => format!("{new_line}{indent}weight = {weight}"),
+    let new = if end {
+        format!("{indent}weight = {weight}{new_line}")
+    } else {
+        format!("{new_line}{indent}weight = {weight}")
     };
     (line.end..line.end, new)
 }
@@ -41,13 +42,13 @@ pub(super) fn remove(text: &str, entries: &Entries, index: usize) -> Option<Stri
     let entry = entries.all.get(index)?;
     let at = match entry.shape {
         Shape::Table => whole_table(text, entry),
-        Shape::Address | Shape::Inline => item(text, entries, index)?,
+        Shape::Address | Shape::Inline => item(text, entries, index),
     };
     Some(splice(text, at, ""))
 }
 
 /// An item of a list, with its comma: its lines, where it has them for itself.
-fn item(text: &str, entries: &Entries, index: usize) -> Option<Range<usize>> {
+fn item(text: &str, entries: &Entries, index: usize) -> Range<usize> {
     let entry = &entries.all[index];
     let lines = line_of(text, entry.span.start).start..line_of(text, entry.span.end - 1).end;
     let before = &text[lines.start..entry.span.start];
@@ -55,11 +56,11 @@ fn item(text: &str, entries: &Entries, index: usize) -> Option<Range<usize>> {
     let rest = behind.trim_start();
     let rest = rest.strip_prefix(',').unwrap_or(rest).trim_start();
     if before.trim().is_empty() && (rest.is_empty() || rest.starts_with('#')) {
-        return Some(lines);
+        return lines;
     }
     let previous = index.checked_sub(1).map(|index| entries.all[index].span.end);
     if let Some(previous) = previous.filter(|&end| end >= lines.start) {
-        return Some(previous..entry.span.end);
+        return previous..entry.span.end;
     }
     // The first on its line, with something behind it.
     let next = entries.all.get(index + 1).map(|entry| entry.span.start);
@@ -71,7 +72,7 @@ fn item(text: &str, entries: &Entries, index: usize) -> Option<Range<usize>> {
         (_, Some(comma)) => comma,
         _ => entry.span.end,
     };
-    Some(entry.span.start..end)
+    entry.span.start..end
 }
 
 /// A table with the comment right above it, and the blank lines that part it from what is

@@ -142,7 +142,7 @@ impl Edit {
         let name = ServerName::of(server);
         let spliced = Entries::of(&self.text, &self.group).and_then(|entries| {
             let (index, entry) = entries.find(name)?;
-            let text = layout::set_weight(&self.text, entry, weight)?;
+            let text = layout::set_weight(&self.text, entry, weight);
             let expected = layout::meaning(&self.text, &self.group, |servers| {
                 layout::weigh(servers.get_mut(index)?, weight)
             })?;
