@@ -14,6 +14,7 @@ mod failure;
 mod history;
 mod output;
 mod plan;
+mod preset;
 mod progress;
 mod realserver;
 mod recover;
@@ -44,6 +45,9 @@ use crate::model::{KNOWN_SCHEDULERS, KernelName};
 use crate::state::{DirectorState, MarkBook, Marking, Observation};
 use crate::transaction::{Found, TransactionError, Trial, observe};
 
+/// Where an administrator keeps presets.
+const PRESETS: &str = "/etc/fwmarkctl/presets";
+
 /// Runs what the command line asks for; the answer is the exit code.
 pub fn run(arguments: Arguments, environment: Environment) -> Exit {
     #[cfg(feature = "fail-points")]
@@ -69,6 +73,7 @@ pub fn run(arguments: Arguments, environment: Environment) -> Exit {
         Command::Status { groups, check } => status::run(&mut context, &groups, check),
         Command::Clear { yes, no_wait } => clear::run(&mut context, yes, no_wait),
         Command::RealServer(command) => realserver::run(&mut context, &command),
+        Command::Preset(what) => preset::run(&mut context, &what),
         Command::Explain { code } => explain::run(&mut context, &code),
         Command::Completions { shell } => completions::run(&mut context, shell),
     };
@@ -141,7 +146,7 @@ impl Context {
         let extra_schedulers = kernel_schedulers();
         let options = Options {
             effective_uid: rustix::process::geteuid().as_raw(),
-            presets: Some(Path::new("/etc/fwmarkctl/presets")),
+            presets: Some(Path::new(PRESETS)),
             extra_schedulers: &extra_schedulers,
         };
         let config = load(sources, &options)?;
