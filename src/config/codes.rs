@@ -131,6 +131,8 @@ codes! {
     PersistentPort = "W0102",
     /// The SIP persistence engine with ports that are not UDP.
     EngineWithoutUdp = "W0103",
+    /// `one-packet` with real servers that the director translates for.
+    OnePacketByNat = "W0104",
 }
 
 impl Code {

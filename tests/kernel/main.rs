@@ -18,6 +18,7 @@ mod killed;
 mod lab;
 mod lab_works;
 mod main_job;
+mod one_packet;
 mod persistence;
 mod random;
 mod realserver;
