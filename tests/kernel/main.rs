@@ -8,6 +8,7 @@
 mod change;
 mod clear;
 mod drift;
+mod examples;
 mod foreign;
 mod forwarding;
 mod history;
