@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use fwmarkctl::config::{self, Code, Look, Options, Presets, Sources};
+use fwmarkctl::config::Code::{InvalidName, InvalidPort, NoPorts, UnknownKey};
+use fwmarkctl::config::{self, Look, Options, Presets, Sources};
 use fwmarkctl::model::Listener;
 use serde_json::Value;
 
@@ -142,7 +143,6 @@ fn every_mistake_in_a_folder_of_presets_is_shown_with_its_place() {
     write("c d.toml", "ports = [\"80\"]\n");
     let errors = Presets::load(Some(folder.path()), 1000).expect_err("mistakes");
     let codes: Vec<_> = errors.diagnostics.iter().map(|diagnostic| diagnostic.code).collect();
-    use Code::{InvalidName, InvalidPort, NoPorts, UnknownKey};
     assert_eq!(codes, [NoPorts, UnknownKey, UnknownKey, InvalidPort, InvalidName], "{errors}");
     let shown = errors.render(Look::PLAIN);
     for part in ["a.toml:2:1", "did you mean 'ports'?", "b.toml:1:1", "did you mean 'source'?"] {

@@ -103,12 +103,14 @@ fn a_preset_of_the_administrator_is_listed_shown_and_applied() {
         let flags = rustix::mount::MountFlags::empty();
         rustix::mount::mount("lab", "/etc/fwmarkctl", "tmpfs", flags, None).unwrap();
         fs::create_dir("/etc/fwmarkctl/presets").unwrap();
-        let till = "description = \"Tills\"\nports = [\"9000-9010/udp\"]\n";
+        let till = "description = \"Tills\\u001b[31m\"\nports = [\"9000-9010/udp\"]\n";
         fs::write("/etc/fwmarkctl/presets/till.toml", till).unwrap();
     });
     let listed = director.fwmarkctl(&["preset", "list"]).ok();
     let line = listed.lines().find(|line| line.starts_with("till ")).unwrap();
-    assert!(line.ends_with("Tills  [/etc/fwmarkctl/presets/till.toml]"), "{line}");
+    assert!(line.ends_with("  [/etc/fwmarkctl/presets/till.toml]"), "{line}");
+    // What it holds does not move the cursor of whoever looks.
+    assert!(line.contains("Tills\\u{1b}[31m") && !listed.contains('\u{1b}'), "{line}");
     let shown = director.fwmarkctl(&["preset", "show", "till"]).ok();
     assert!(shown.contains("from    /etc/fwmarkctl/presets/till.toml\n"), "{shown}");
 
