@@ -14,13 +14,13 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use fwmarkctl::backend::ipvs::KernelIpvs;
+use fwmarkctl::backend::machine::KernelMachine;
 use fwmarkctl::backend::nftables::Nftables;
 use fwmarkctl::backend::{Director, Netfilter};
 use fwmarkctl::compile::{Compiled, Past, compile};
 use fwmarkctl::config::{Options, Sources, load};
-use fwmarkctl::model::MarkRange;
 use fwmarkctl::plan::Summary;
-use fwmarkctl::state::{DirectorState, Fingerprint, MarkBook, Record, TransactionId};
+use fwmarkctl::state::{DirectorState, Fingerprint, MarkBook, Ownership, Record, TransactionId};
 use fwmarkctl::transaction::{
     Aim, Author, Draft, DurableJournal, Ending, History, Identity, Intent, Journal, NoJournal,
     Purpose, RunJournal, Silent, Transaction,
@@ -56,7 +56,7 @@ fn files_only(size: usize) {
 
 fn compiled(groups: usize, weight: u32) -> Compiled {
     let config = load(Sources::text(groups::config(groups, weight)), &Options::default()).unwrap();
-    compile(&config.groups, MarkRange::DEFAULT, Past::of(&MarkBook::default())).unwrap()
+    compile(&config.groups, &config.director, Past::of(&MarkBook::default())).unwrap()
 }
 
 /// Measures one size; the namespaces that it made are returned alive.
@@ -131,8 +131,8 @@ fn files(folder: &Path) -> (History, RunJournal) {
 }
 
 fn lead_to(to: &Compiled, journal: &dyn Journal) {
-    let (nftables, ipvs) = (Nftables::new(), KernelIpvs::new());
-    let director = Director { netfilter: &nftables, ipvs: &ipvs };
+    let (nftables, ipvs, machine) = (Nftables::new(), KernelIpvs::new(), KernelMachine::new());
+    let director = Director { netfilter: &nftables, ipvs: &ipvs, machine: &machine };
     let identity =
         Identity { transaction: TransactionId(1), boot: "bench".into(), author: Author::default() };
     let aim = Aim::new(&to.state, Purpose::Apply);
@@ -162,10 +162,10 @@ fn files_alone(folder: &Path, before: &Compiled, after: &Compiled) -> Duration {
         aborting: false,
         summary: Summary::default(),
     };
-    let services = intent.services();
+    let owned = Ownership { services: intent.services(), ..Ownership::default() };
     let start = Instant::now();
-    journal.begin(&intent, &services).unwrap();
+    journal.begin(&intent, &owned).unwrap();
     journal.commit(&intent).unwrap();
-    journal.end(&intent, Ending::Applied, &services).unwrap();
+    journal.end(&intent, Ending::Applied, &owned).unwrap();
     start.elapsed()
 }

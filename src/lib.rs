@@ -14,19 +14,17 @@
 //! A transaction leads the kernel to a state, or leaves it as it was:
 //!
 //! ```no_run
-//! use fwmarkctl::backend::{Director, ipvs::KernelIpvs, nftables::Nftables};
-//! use fwmarkctl::{compile, config, model, state, transaction};
+//! use fwmarkctl::backend::ipvs::KernelIpvs;
+//! use fwmarkctl::backend::{Director, machine::KernelMachine, nftables::Nftables};
+//! use fwmarkctl::{compile, config, state, transaction};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let config = config::load(config::Sources::file("web.toml"), &config::Options::default())?;
 //! let history = state::MarkBook::default();
-//! let compiled = compile::compile(
-//!     &config.groups,
-//!     model::MarkRange::DEFAULT,
-//!     compile::Past::of(&history),
-//! )?;
-//! let (nftables, ipvs) = (Nftables::new(), KernelIpvs::new());
-//! let director = Director { netfilter: &nftables, ipvs: &ipvs };
+//! let past = compile::Past::of(&history);
+//! let compiled = compile::compile(&config.groups, &config.director, past)?;
+//! let (nftables, ipvs, machine) = (Nftables::new(), KernelIpvs::new(), KernelMachine::new());
+//! let director = Director { netfilter: &nftables, ipvs: &ipvs, machine: &machine };
 //! let identity = transaction::Identity {
 //!     transaction: state::TransactionId(1),
 //!     boot: "example".into(),

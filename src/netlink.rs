@@ -6,6 +6,8 @@
 //! is sent whole, and what came back is read without waiting. Every reply is checked
 //! for its length, its sequence number and its sender.
 
+pub mod route;
+
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;

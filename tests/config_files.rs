@@ -49,7 +49,7 @@ fn every_example_loads_without_a_warning_and_compiles() {
             let config = example(&name.to_string_lossy());
             assert!(config.warnings.is_empty(), "{name:?}: {:?}", config.warnings);
             let marks = MarkBook::default();
-            let compiled = compile(&config.groups, config.director.marks, Past::of(&marks))
+            let compiled = compile(&config.groups, &config.director, Past::of(&marks))
                 .unwrap_or_else(|error| panic!("{name:?}: {error}"));
             assert!(!compiled.state.services.is_empty(), "{name:?}");
             count += 1;

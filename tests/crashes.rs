@@ -8,14 +8,13 @@
 mod states;
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeSet;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use fwmarkctl::backend::memory::{Died, Fault, MemoryDirector};
 use fwmarkctl::backend::{Director, Ipvs};
 use fwmarkctl::plan::Plan;
-use fwmarkctl::state::{DirectorState, ServiceKey, TransactionId};
+use fwmarkctl::state::{DirectorState, Ownership, TransactionId};
 use fwmarkctl::transaction::{
     Aim, Author, Ending, Identity, Intent, Journal, Outcome, Purpose, Recovered, Silent,
     Transaction, TransactionError, observe,
@@ -34,7 +33,7 @@ enum DiskFault {
 /// What is on disk. It outlives every process.
 #[derive(Default)]
 struct Disk {
-    services: RefCell<BTreeSet<ServiceKey>>,
+    owned: RefCell<Ownership>,
     intent: RefCell<Option<Intent>>,
     /// The state that a reboot brings back.
     head: RefCell<DirectorState>,
@@ -70,12 +69,12 @@ impl Disk {
 }
 
 impl Journal for Disk {
-    fn services(&self) -> BTreeSet<ServiceKey> {
-        self.services.borrow().clone()
+    fn owned(&self) -> Ownership {
+        self.owned.borrow().clone()
     }
 
-    fn remember(&self, services: &BTreeSet<ServiceKey>) -> io::Result<()> {
-        self.write(|disk| disk.services.borrow_mut().clone_from(services))
+    fn remember(&self, owned: &Ownership) -> io::Result<()> {
+        self.write(|disk| disk.owned.borrow_mut().clone_from(owned))
     }
 
     fn next_generation(&self) -> u64 {
@@ -86,8 +85,8 @@ impl Journal for Disk {
         true
     }
 
-    fn begin(&self, intent: &Intent, services: &BTreeSet<ServiceKey>) -> io::Result<()> {
-        self.remember(services)?;
+    fn begin(&self, intent: &Intent, owned: &Ownership) -> io::Result<()> {
+        self.remember(owned)?;
         self.write(|disk| drop(disk.intent.replace(Some(intent.clone()))))
     }
 
@@ -99,8 +98,8 @@ impl Journal for Disk {
         self.write(|disk| disk.head.borrow_mut().clone_from(&intent.after))
     }
 
-    fn end(&self, _: &Intent, ending: Ending, services: &BTreeSet<ServiceKey>) -> io::Result<()> {
-        self.remember(services)?;
+    fn end(&self, _: &Intent, ending: Ending, owned: &Ownership) -> io::Result<()> {
+        self.remember(owned)?;
         match ending {
             Ending::Incomplete => Ok(()),
             _ => self.write(|disk| drop(disk.intent.take())),
@@ -124,6 +123,7 @@ impl Machine {
             transactions: Cell::new(1),
         };
         machine.kernel.meddle_with_services(|services| services.extend(states::foreign_services()));
+        machine.kernel.meddle_with_settings(|settings| *settings = states::foreign_settings());
         assert!(machine.apply(state, Purpose::Apply).is_ok());
         machine.kernel.set_fault(None);
         machine.disk.set_fault(None);
@@ -131,7 +131,8 @@ impl Machine {
     }
 
     fn with_transaction<T>(&self, work: impl FnOnce(Transaction<'_>) -> T) -> T {
-        let director = Director { netfilter: &self.kernel, ipvs: &self.kernel };
+        let director =
+            Director { netfilter: &self.kernel, ipvs: &self.kernel, machine: &self.kernel };
         self.transactions.set(self.transactions.get() + 1);
         let identity = Identity {
             transaction: TransactionId(self.transactions.get()),
@@ -163,11 +164,15 @@ impl Machine {
 
     /// Whether the kernel holds `state` of ours, and of others what they made.
     fn holds(&self, state: &DirectorState) -> bool {
-        let director = Director { netfilter: &self.kernel, ipvs: &self.kernel };
-        let seen = observe(&director, state, &BTreeSet::new()).expect("memory can be read");
+        let director =
+            Director { netfilter: &self.kernel, ipvs: &self.kernel, machine: &self.kernel };
+        let seen = observe(&director, state, &Ownership::default()).expect("memory can be read");
+        let mut settings = states::foreign_settings();
+        settings.extend(state.settings.clone());
         let foreign = states::foreign_services();
         let keys = foreign.keys().copied().collect();
         Plan::between(&seen, state).is_empty()
+            && self.kernel.settings() == settings
             && self.kernel.services().len() == state.services.len() + foreign.len()
             && Ipvs::observe(&self.kernel, &keys).expect("memory can be read") == foreign
     }
@@ -264,7 +269,11 @@ fn refuse_everywhere(a: &DirectorState, b: &DirectorState) {
             Err(error @ TransactionError::Restored { .. }) => (machine.holds(a), error.to_string()),
             Err(error) => (false, error.to_string()),
         };
-        assert!(kept, "refusal {k} of {changes} + {writes}: {why}");
+        assert!(
+            kept,
+            "refusal {k} of {changes} + {writes}: {why}: {a:#?}\n{b:#?}\n{:#?}",
+            machine.kernel.settings()
+        );
         machine.disk.set_fault(None);
         machine.kernel.set_fault(None);
         machine.recover();

@@ -5,13 +5,12 @@
 mod states;
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::io;
 
 use fwmarkctl::backend::memory::{Fault, MemoryDirector};
 use fwmarkctl::backend::{Director, Frame, Ipvs, MarkRuleset, Netfilter};
 use fwmarkctl::plan::Plan;
-use fwmarkctl::state::{DirectorState, Observation, ServiceKey, ServiceTable, TransactionId};
+use fwmarkctl::state::{DirectorState, Observation, Ownership, ServiceTable, TransactionId};
 use fwmarkctl::transaction::{
     Aim, Author, Ending, Identity, Intent, Journal, NoJournal, Outcome, Purpose, Silent,
     Transaction, TransactionError, observe,
@@ -20,15 +19,15 @@ use proptest::prelude::*;
 
 /// A journal that forgets with the test.
 #[derive(Default)]
-struct Notebook(RefCell<BTreeSet<ServiceKey>>);
+struct Notebook(RefCell<Ownership>);
 
 impl Journal for Notebook {
-    fn services(&self) -> BTreeSet<ServiceKey> {
+    fn owned(&self) -> Ownership {
         self.0.borrow().clone()
     }
 
-    fn remember(&self, services: &BTreeSet<ServiceKey>) -> io::Result<()> {
-        self.0.borrow_mut().clone_from(services);
+    fn remember(&self, owned: &Ownership) -> io::Result<()> {
+        self.0.borrow_mut().clone_from(owned);
         Ok(())
     }
 
@@ -40,8 +39,8 @@ impl Journal for Notebook {
         true
     }
 
-    fn begin(&self, _: &Intent, services: &BTreeSet<ServiceKey>) -> io::Result<()> {
-        self.remember(services)
+    fn begin(&self, _: &Intent, owned: &Ownership) -> io::Result<()> {
+        self.remember(owned)
     }
 
     fn abort(&self, _: &Intent) -> io::Result<()> {
@@ -52,8 +51,8 @@ impl Journal for Notebook {
         Ok(())
     }
 
-    fn end(&self, _: &Intent, _: Ending, services: &BTreeSet<ServiceKey>) -> io::Result<()> {
-        self.remember(services)
+    fn end(&self, _: &Intent, _: Ending, owned: &Ownership) -> io::Result<()> {
+        self.remember(owned)
     }
 }
 
@@ -71,7 +70,7 @@ fn run_with(
     adopt: bool,
     journal: &dyn Journal,
 ) -> Result<Outcome, TransactionError> {
-    let director = Director { netfilter: memory, ipvs: memory };
+    let director = Director { netfilter: memory, ipvs: memory, machine: memory };
     let identity = Identity {
         transaction: TransactionId(memory.writes() as u64),
         boot: "b".into(),
@@ -83,13 +82,14 @@ fn run_with(
 
 /// What the director holds of ours, compared with `wanted`: nothing is left to do.
 fn holds(memory: &MemoryDirector, wanted: &DirectorState) -> bool {
-    let director = Director { netfilter: memory, ipvs: memory };
-    let seen = observe(&director, wanted, &BTreeSet::default()).expect("memory can be read");
+    let director = Director { netfilter: memory, ipvs: memory, machine: memory };
+    let seen = observe(&director, wanted, &Ownership::default()).expect("memory can be read");
     Plan::between(&seen, wanted).is_empty() && memory.services().len() == wanted.services.len()
 }
 
 fn director_in(state: &DirectorState) -> MemoryDirector {
     let memory = MemoryDirector::new();
+    memory.meddle_with_settings(|settings| *settings = states::foreign_settings());
     let outcome = run(&memory, state, false).expect("nothing is wrong yet");
     assert!(matches!(outcome, Outcome::Applied(_)) || state.is_empty());
     assert!(holds(&memory, state));
@@ -134,11 +134,13 @@ proptest! {
         let changes = memory.changes();
         for k in 0..changes {
             let memory = director_in(&a);
+            let settings = memory.settings();
             memory.set_fault(Some(Fault::RefuseChange(k)));
             let restored =
                 matches!(run(&memory, &b, false), Err(TransactionError::Restored { .. }));
             prop_assert!(restored, "change {} of {}", k, changes);
             prop_assert!(holds(&memory, &a), "change {} of {}", k, changes);
+            prop_assert_eq!(memory.settings(), settings, "change {} of {}", k, changes);
         }
     }
 
@@ -149,7 +151,8 @@ proptest! {
         k in 0_usize..20,
     ) {
         let memory = director_in(&a);
-        let journal = Notebook(RefCell::new(a.services.keys().copied().collect()));
+        let services = a.services.keys().copied().collect();
+        let journal = Notebook(RefCell::new(Ownership { services, ..Ownership::default() }));
         memory.set_fault(Some(Fault::RefuseFrom(k)));
         match run_with(&memory, &b, false, &journal) {
             Ok(_) => prop_assert!(holds(&memory, &b)),
@@ -281,8 +284,8 @@ fn what_is_gone_already_need_not_be_removed() {
         let (a, b) =
             (states::state(), states::state()).new_tree(&mut runner).expect("a pair").current();
         let memory = director_in(&a);
-        let director = Director { netfilter: &memory, ipvs: &memory };
-        let seen = observe(&director, &b, &BTreeSet::default()).expect("memory can be read");
+        let director = Director { netfilter: &memory, ipvs: &memory, machine: &memory };
+        let seen = observe(&director, &b, &Ownership::default()).expect("memory can be read");
         let plan = Plan::between(&seen, &b);
         Ipvs::apply(&memory, &plan.retire).expect("it is there");
         Ipvs::apply(&memory, &plan.retire).expect("it is gone");

@@ -43,7 +43,7 @@ fn fwmarkctl(arguments: &[&str]) -> String {
 fn state(config: &Path) -> DirectorState {
     let config = load(Sources::file(config), &Options::default()).expect("a valid config");
     let marks = MarkBook::default();
-    compile(&config.groups, config.director.marks, Past::of(&marks)).expect("marks enough").state
+    compile(&config.groups, &config.director, Past::of(&marks)).expect("marks enough").state
 }
 
 #[test]

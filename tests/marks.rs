@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fwmarkctl::compile::{CompileError, Past, compile};
 use fwmarkctl::config::{Config, Options, Sources, load};
-use fwmarkctl::model::{Mark, MarkRange};
+use fwmarkctl::model::{DirectorSettings, Mark, MarkRange};
 use fwmarkctl::state::MarkBook;
 use proptest::prelude::*;
 
@@ -25,7 +25,7 @@ fn config(names: &[String], disabled: &BTreeSet<String>) -> Config {
 
 fn marks(names: &[String], history: &MarkBook) -> MarkBook {
     let groups = config(names, &BTreeSet::new()).groups;
-    compile(&groups, MarkRange::DEFAULT, Past::of(history)).expect("marks enough").marks
+    compile(&groups, &DirectorSettings::default(), Past::of(history)).expect("marks enough").marks
 }
 
 fn names() -> impl Strategy<Value = Vec<String>> {
@@ -75,7 +75,7 @@ fn a_disabled_group_keeps_its_mark() {
     let all = config(&names, &BTreeSet::new());
     let resting = config(&names, &["web".to_owned()].into());
     let compile = |config: &Config| {
-        compile(&config.groups, MarkRange::DEFAULT, Past::of(&MarkBook::default()))
+        compile(&config.groups, &config.director, Past::of(&MarkBook::default()))
             .expect("marks enough")
     };
     assert_eq!(compile(&all).marks, compile(&resting).marks);
@@ -96,14 +96,14 @@ fn groups(named: &[(&str, &str)]) -> Config {
 #[test]
 fn a_renamed_group_keeps_its_mark() {
     let before = groups(&[("web", "10.0.0.1"), ("mail", "10.0.0.2"), ("dns", "10.0.0.3")]);
-    let first = compile(&before.groups, MarkRange::DEFAULT, Past::of(&MarkBook::default()));
+    let first = compile(&before.groups, &before.director, Past::of(&MarkBook::default()));
     let first = first.expect("marks enough");
     let old = by_name(&first.marks);
     let marking = || first.state.marking.clone();
     let past = Past { marks: &first.marks, marking: &marking };
     let after = |named: &[(&str, &str)]| {
         let config = groups(named);
-        by_name(&compile(&config.groups, MarkRange::DEFAULT, past).expect("marks enough").marks)
+        by_name(&compile(&config.groups, &config.director, past).expect("marks enough").marks)
     };
     let renamed = after(&[("shop", "10.0.0.1"), ("mail", "10.0.0.2"), ("dns", "10.0.0.3")]);
     assert_eq!(renamed["shop"], old["web"]);
@@ -127,7 +127,8 @@ fn a_fixed_mark_takes_precedence_over_a_remembered_one() {
     let remembered =
         |mark| MarkBook([("a".parse().expect("a holder"), Mark::new(mark).expect("not 0"))].into());
     let chosen = |history: &MarkBook| {
-        let compiled = compile(&config.groups, range, Past::of(history)).expect("marks enough");
+        let director = DirectorSettings { marks: range, ..DirectorSettings::default() };
+        let compiled = compile(&config.groups, &director, Past::of(history)).expect("marks enough");
         by_name(&compiled.marks)["a"].get()
     };
     assert_eq!(chosen(&remembered(101)), 101);
@@ -141,7 +142,8 @@ fn a_range_that_is_too_small_is_an_error_and_a_full_one_is_not() {
     let names: Vec<_> = ["a", "b", "c", "d"].map(String::from).into();
     let assign = |names: &[String]| {
         let groups = config(names, &BTreeSet::new()).groups;
-        compile(&groups, range, Past::of(&MarkBook::default()))
+        let director = DirectorSettings { marks: range, ..DirectorSettings::default() };
+        compile(&groups, &director, Past::of(&MarkBook::default()))
     };
     assert!(assign(&names[..3]).is_ok());
     assert_eq!(assign(&names).expect_err("too few"), CompileError::MarksExhausted { range });

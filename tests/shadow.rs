@@ -4,13 +4,14 @@
 mod states;
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
 
 use fwmarkctl::backend::memory::{Fault, MemoryDirector};
 use fwmarkctl::backend::{Director, Generation, MarkRuleset, Netfilter, NetfilterError, Observed};
 use fwmarkctl::model::{Mark, PortRange, Protocol};
 use fwmarkctl::plan::{Action, MarkSwitch, Plan, Summary};
-use fwmarkctl::state::{DirectorState, MarkEntry, MarkKey, Marking, Observation, TransactionId};
+use fwmarkctl::state::{
+    DirectorState, MarkEntry, MarkKey, Marking, Observation, Ownership, TransactionId,
+};
 use fwmarkctl::transaction::{
     Aim, Author, Identity, NoJournal, Outcome, Purpose, Silent, Transaction, TransactionError,
     observe,
@@ -61,7 +62,7 @@ fn run(
     memory: &MemoryDirector,
     desired: &DirectorState,
 ) -> Result<Outcome, TransactionError> {
-    let director = Director { netfilter, ipvs: memory };
+    let director = Director { netfilter, ipvs: memory, machine: memory };
     let identity = Identity {
         transaction: TransactionId(memory.writes() as u64),
         boot: "b".into(),
@@ -78,8 +79,8 @@ fn director_in(state: &DirectorState) -> MemoryDirector {
 }
 
 fn seen(memory: &MemoryDirector, wanted: &DirectorState) -> Observation {
-    let director = Director { netfilter: memory, ipvs: memory };
-    observe(&director, wanted, &BTreeSet::new()).expect("memory can be read")
+    let director = Director { netfilter: memory, ipvs: memory, machine: memory };
+    observe(&director, wanted, &Ownership::default()).expect("memory can be read")
 }
 
 fn holds(memory: &MemoryDirector, wanted: &DirectorState) -> bool {

@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::{
-    ActivityTable, Generation, Ipvs, IpvsError, MarkRuleset, Netfilter, NetfilterError, Observed,
+    ActivityTable, Generation, Ipvs, IpvsError, Machine, MachineError, MarkRuleset, Netfilter,
+    NetfilterError, Observed,
 };
 use crate::fail_points::call;
-use crate::plan::{MarkSwitch, ServiceChange};
-use crate::state::{ServiceKey, ServiceTable};
+use crate::plan::{MarkSwitch, ServiceChange, SettingChange};
+use crate::state::{ServiceKey, ServiceTable, SettingKey, Settings};
 
 /// A half of a director whose changes are fail points.
 #[derive(Debug, Clone, Copy)]
@@ -58,5 +59,20 @@ impl<T: Ipvs> Ipvs for FailPoints<T> {
         }
         call();
         refused.map_or(Ok(()), Err)
+    }
+}
+
+impl<T: Machine> Machine for FailPoints<T> {
+    fn observe(&self, keys: &BTreeSet<&SettingKey>) -> Result<Settings, MachineError> {
+        self.0.observe(keys)
+    }
+
+    fn apply(&self, changes: &[SettingChange]) -> Result<(), MachineError> {
+        for change in changes {
+            call();
+            self.0.apply(std::slice::from_ref(change))?;
+        }
+        call();
+        Ok(())
     }
 }

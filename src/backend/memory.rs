@@ -7,12 +7,12 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use super::{
-    Activity, ActivityTable, Frame, Generation, Ipvs, IpvsError, MarkRuleset, Netfilter,
-    NetfilterError, Observed,
+    Activity, ActivityTable, Frame, Generation, Ipvs, IpvsError, Machine, MachineError,
+    MarkRuleset, Netfilter, NetfilterError, Observed,
 };
 use crate::netlink::NetlinkError;
-use crate::plan::{EntryChange, FrameChange, MarkSwitch, ServiceChange};
-use crate::state::{Destination, MarkKey, Marking, ServiceKey, ServiceTable};
+use crate::plan::{EntryChange, FrameChange, MarkSwitch, ServiceChange, SettingChange};
+use crate::state::{Destination, MarkKey, Marking, ServiceKey, ServiceTable, SettingKey, Settings};
 
 /// What goes wrong, and when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +52,7 @@ struct Kernel {
     ruleset: MarkRuleset,
     generation: u32,
     services: ServiceTable,
+    settings: Settings,
     fault: Option<Fault>,
     changes: usize,
     writes: usize,
@@ -107,6 +108,16 @@ impl MemoryDirector {
         let mut kernel = self.kernel.borrow_mut();
         edit(&mut kernel.ruleset);
         kernel.generation += 1;
+    }
+
+    /// Edits the settings as somebody else would.
+    pub fn meddle_with_settings(&self, edit: impl FnOnce(&mut Settings)) {
+        edit(&mut self.kernel.borrow_mut().settings);
+    }
+
+    /// All settings, whosever they are.
+    pub fn settings(&self) -> Settings {
+        self.kernel.borrow().settings.clone()
     }
 
     /// All services, whosever they are.
@@ -304,5 +315,35 @@ fn change_service(services: &mut ServiceTable, change: &ServiceChange) -> Option
             }
             Some(())
         }
+    }
+}
+
+impl Machine for MemoryDirector {
+    fn observe(&self, keys: &BTreeSet<&SettingKey>) -> Result<Settings, MachineError> {
+        let mut settings = self.kernel.borrow().settings.clone();
+        settings.retain(|key, _| keys.contains(key));
+        Ok(settings)
+    }
+
+    fn apply(&self, changes: &[SettingChange]) -> Result<(), MachineError> {
+        let mut kernel = self.kernel.borrow_mut();
+        kernel.writes += usize::from(!changes.is_empty());
+        for change in changes {
+            // A daemon that runs is not changed (`start_sync_thread`, `ip_vs_sync.c`).
+            let is_daemon = matches!(change.key, SettingKey::SyncDaemon(_));
+            let runs = is_daemon && kernel.settings.contains_key(&change.key);
+            if kernel.refuses() || (runs && change.after.is_some()) {
+                return Err(MachineError::Refused {
+                    change: change.to_string(),
+                    reason: "the memory director was told to, or it makes no sense".to_owned(),
+                    remedy: None,
+                });
+            }
+            match &change.after {
+                Some(value) => drop(kernel.settings.insert(change.key.clone(), value.clone())),
+                None => drop(kernel.settings.remove(&change.key)),
+            }
+        }
+        Ok(())
     }
 }

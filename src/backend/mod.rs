@@ -7,14 +7,15 @@
 #[cfg(feature = "fail-points")]
 pub mod fail_points;
 pub mod ipvs;
+pub mod machine;
 pub mod memory;
 pub mod nftables;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::netlink::NetlinkError;
-use crate::plan::{MarkSwitch, ServiceChange};
-use crate::state::{DestinationKey, ServiceKey, ServiceTable};
+use crate::plan::{MarkSwitch, ServiceChange, SettingChange};
+use crate::state::{DestinationKey, ServiceKey, ServiceTable, SettingKey, Settings};
 pub use crate::state::{Frame, Generation, MarkRuleset};
 
 /// What was read, and the generation at which it was read.
@@ -84,6 +85,42 @@ pub enum IpvsError {
     Netlink(#[from] NetlinkError),
 }
 
+/// Why a setting of the machine could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum MachineError {
+    /// A change was refused; those behind it were not tried.
+    #[error("cannot {change}: {reason}")]
+    Refused {
+        /// What was refused, in words.
+        change: String,
+        /// Why, in words.
+        reason: String,
+        /// What mends it, where that is known.
+        remedy: Option<String>,
+    },
+    /// A setting could not be read.
+    #[error("cannot read {setting}")]
+    Unreadable {
+        /// Which.
+        setting: String,
+        /// What the file system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Talking to IPVS failed.
+    #[error(transparent)]
+    Ipvs(Box<IpvsError>),
+    /// Talking to the kernel failed.
+    #[error("cannot talk to the kernel's routing")]
+    Netlink(#[from] NetlinkError),
+}
+
+impl From<IpvsError> for MachineError {
+    fn from(error: IpvsError) -> Self {
+        Self::Ipvs(Box::new(error))
+    }
+}
+
 /// The connections of a destination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
 pub struct Activity {
@@ -140,10 +177,28 @@ pub trait Ipvs {
     fn apply(&self, changes: &[ServiceChange]) -> Result<(), IpvsError>;
 }
 
-/// Both halves.
+/// What a director needs beside its two halves.
+pub trait Machine {
+    /// Reads the settings of `keys`; what is absent is left out.
+    ///
+    /// # Errors
+    /// [`MachineError`], never [`MachineError::Refused`].
+    fn observe(&self, keys: &BTreeSet<&SettingKey>) -> Result<Settings, MachineError>;
+
+    /// Makes the changes one after another, up to the first that is refused. To make what
+    /// is there already or to remove what is gone is no error.
+    ///
+    /// # Errors
+    /// [`MachineError`]. What was done stays until the executor puts it back.
+    fn apply(&self, changes: &[SettingChange]) -> Result<(), MachineError>;
+}
+
+/// Both halves, and the machine that they are on.
 pub struct Director<'a> {
     /// What marks.
     pub netfilter: &'a dyn Netfilter,
     /// What schedules.
     pub ipvs: &'a dyn Ipvs,
+    /// What else is needed.
+    pub machine: &'a dyn Machine,
 }

@@ -10,6 +10,7 @@ use super::session::Session;
 use super::{Context, await_confirmation, confirm, plan, record_error};
 use crate::backend::Director;
 use crate::backend::ipvs::KernelIpvs;
+use crate::backend::machine::KernelMachine;
 use crate::backend::nftables::Nftables;
 use crate::compile::Compiled;
 use crate::error::{Error, Exit};
@@ -60,9 +61,9 @@ fn try_out(
     adopt: bool,
 ) -> Result<Exit, Error> {
     let before = {
-        let (nftables, ipvs) = (Nftables::new(), KernelIpvs::new());
-        let director = Director { netfilter: &nftables, ipvs: &ipvs };
-        let observed = observe(&director, &compiled.state, &session.run.services());
+        let (nftables, ipvs, machine) = (Nftables::new(), KernelIpvs::new(), KernelMachine::new());
+        let director = Director { netfilter: &nftables, ipvs: &ipvs, machine: &machine };
+        let observed = observe(&director, &compiled.state, &session.run.owned());
         observed.map_err(TransactionError::Unread)?.state()
     };
     let tried = compiled.state.holding_back(&before);

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::output::FORMAT;
-use crate::backend::{IpvsError, NetfilterError};
+use crate::backend::{IpvsError, MachineError, NetfilterError};
 use crate::config::Look;
 use crate::error::Error;
 use crate::plan::ChangeLine;
@@ -63,7 +63,13 @@ fn cause_hint(cause: &Cause) -> Option<String> {
         }
         Cause::Netfilter(NetfilterError::Unsupported(_)) => Some("modprobe nf_tables".to_owned()),
         Cause::Ipvs(IpvsError::Unsupported) => Some("modprobe ip_vs".to_owned()),
-        Cause::Ipvs(IpvsError::Refused { remedy, .. }) => remedy.clone(),
+        Cause::Machine(MachineError::Ipvs(error)) => match **error {
+            IpvsError::Privilege => Some(privilege.to_owned()),
+            IpvsError::Unsupported => Some("modprobe ip_vs".to_owned()),
+            _ => None,
+        },
+        Cause::Machine(MachineError::Refused { remedy, .. })
+        | Cause::Ipvs(IpvsError::Refused { remedy, .. }) => remedy.clone(),
         Cause::Durability(_) => {
             Some("see to the disk of --state-dir, then run it again".to_owned())
         }

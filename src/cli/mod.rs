@@ -37,6 +37,7 @@ use signals::Signals;
 
 use crate::backend::Director;
 use crate::backend::ipvs::KernelIpvs;
+use crate::backend::machine::KernelMachine;
 use crate::backend::nftables::Nftables;
 use crate::compile::{Compiled, Past, compile};
 use crate::config::{Config, Input, Look, MAX_FILE, Options, Sources, load};
@@ -177,7 +178,7 @@ impl Context {
         let config = self.load()?;
         let marks = self.marks();
         let past = Past { marks: &marks, marking: &|| self.last_marking() };
-        let compiled = compile(&config.groups, config.director.marks, past)?;
+        let compiled = compile(&config.groups, &config.director, past)?;
         Ok((config, compiled))
     }
 
@@ -239,9 +240,9 @@ impl Context {
 
     /// Reads the kernel: what is ours, and what is in the way of `desired`.
     fn observe(&self, desired: &DirectorState) -> Result<Observation, Error> {
-        let (nftables, ipvs) = (Nftables::new(), KernelIpvs::new());
-        let director = Director { netfilter: &nftables, ipvs: &ipvs };
-        observe(&director, desired, &self.run_journal()?.services())
+        let (nftables, ipvs, machine) = (Nftables::new(), KernelIpvs::new(), KernelMachine::new());
+        let director = Director { netfilter: &nftables, ipvs: &ipvs, machine: &machine };
+        observe(&director, desired, &self.run_journal()?.owned())
             .map_err(|cause| TransactionError::Unread(cause).into())
     }
 }

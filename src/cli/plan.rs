@@ -99,11 +99,17 @@ pub(super) fn contents(line: &ChangeLine) -> String {
     format!("{:<11}  {}  {}{group}", object(line.object), line.key, values(line))
 }
 
-fn object(object: Object) -> &'static str {
+/// The word for what changes.
+pub(super) fn object(object: Object) -> &'static str {
     match object {
         Object::MarkRule => "mark rule",
         Object::Service => "service",
         Object::RealServer => "real server",
+        Object::Sysctl => "sysctl",
+        Object::Timeout => "timeout",
+        Object::Route => "route",
+        Object::Address => "address",
+        Object::SyncDaemon => "sync daemon",
     }
 }
 

@@ -14,6 +14,7 @@ use crate::backend::Netfilter;
 #[cfg(feature = "fail-points")]
 use crate::backend::fail_points::FailPoints;
 use crate::backend::ipvs::KernelIpvs;
+use crate::backend::machine::KernelMachine;
 use crate::backend::nftables::Nftables;
 use crate::error::Error;
 use crate::state::TransactionId;
@@ -198,10 +199,11 @@ impl Session {
         journal: &dyn Journal,
         work: impl FnOnce(Transaction<'_>) -> Result<T, E>,
     ) -> Result<T, Error> {
-        let (nftables, ipvs) = (Nftables::new(), KernelIpvs::new());
+        let (nftables, ipvs, machine) = (Nftables::new(), KernelIpvs::new(), KernelMachine::new());
         #[cfg(feature = "fail-points")]
-        let (nftables, ipvs) = (FailPoints(nftables), FailPoints(ipvs));
-        let director = Director { netfilter: &nftables, ipvs: &ipvs };
+        let (nftables, ipvs, machine) =
+            (FailPoints(nftables), FailPoints(ipvs), FailPoints(machine));
+        let director = Director { netfilter: &nftables, ipvs: &ipvs, machine: &machine };
         let mut progress = Watched::new(self.shows_progress, &self.signals);
         let identity = self.identity.clone();
         work(Transaction::new(&director, identity, journal, &mut progress)).map_err(Into::into)

@@ -3,8 +3,9 @@
 mod marking;
 mod marks;
 mod services;
+mod settings;
 
-use crate::model::{Group, MarkRange};
+use crate::model::{DirectorSettings, Group, Mark, MarkRange};
 use crate::state::{DirectorState, MarkBook, Marking};
 
 /// Why groups cannot be compiled; everything else was refused when they were read.
@@ -46,17 +47,17 @@ impl<'a> Past<'a> {
 }
 
 /// Compiles groups. Automatic marks come from `past` where it knows a group, also under
-/// another name; else from `range` by the group's name alone, so that the answer depends
-/// neither on the order of the groups nor on the machine.
+/// another name; else from the director's range by the group's name alone, so that the
+/// answer depends neither on the order of the groups nor on the machine.
 ///
 /// # Errors
 /// [`CompileError`].
 pub fn compile(
     groups: &[Group],
-    range: MarkRange,
+    director: &DirectorSettings,
     past: Past<'_>,
 ) -> Result<Compiled, CompileError> {
-    let marks = marks::assign(groups, range, past)?;
+    let marks = marks::assign(groups, director.marks, past)?;
     let mut state = DirectorState::default();
     for group in groups.iter().filter(|group| group.enabled) {
         for (mark, listeners) in marks.of_group(group) {
@@ -64,5 +65,9 @@ pub fn compile(
             services::add(&mut state.services, group, mark);
         }
     }
+    let of_group =
+        |group: &Group| -> Vec<Mark> { marks.of_group(group).map(|(mark, _)| mark).collect() };
+    let enabled = groups.iter().filter(|group| group.enabled);
+    state.settings = settings::needed(enabled, director, of_group);
     Ok(Compiled { state, marks })
 }

@@ -125,6 +125,18 @@ codes! {
     MarkTaken = "E0402",
     /// Something valid that this version does not do yet.
     NotYet = "E0501",
+    /// A text that is no kernel parameter, or a value that none has.
+    InvalidSysctl = "E0601",
+    /// A kernel parameter that a group needs otherwise.
+    SysctlContradicts = "E0602",
+    /// A setting of the synchronisation that does not fit.
+    InvalidSync = "E0603",
+    /// Synchronisation of a service whose real servers are of another family.
+    SyncAcrossFamilies = "E0604",
+    /// A prefix that is to be an address of an interface.
+    PrefixNotBound = "E0605",
+    /// `vips = "bind"` without an interface, or an interface without it.
+    InterfaceMisplaced = "E0606",
     /// `one-packet` without a UDP port.
     OnePacketWithoutUdp = "W0101",
     /// A port of a real server of a persistent group.

@@ -1,44 +1,35 @@
 //! `[director]`: what concerns the whole machine.
 
+use std::collections::BTreeMap;
+
 use toml::de::DeValue;
 
-use crate::model::{InvalidMark, MarkRange};
+use crate::model::{
+    BackendKind, DirectorSettings, Family, InvalidMark, MarkRange, Sysctl, VipPlace,
+};
 
 use super::codes::Code;
+use super::diagnostic::{Report, Spot};
 use super::reader::{Checked, Fields, Reported, Scope, Value};
+use super::resolve::Draft;
 use super::schema;
+use super::surroundings;
+use super::text::clean;
 
-/// What writes the mark rules.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum BackendKind {
-    /// nftables, through netlink.
-    #[default]
-    Nftables,
-    /// iptables, through `iptables-restore`.
-    Iptables,
-}
-
-/// The settings of `[director]`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DirectorSettings {
-    /// What writes the mark rules.
-    pub backend: BackendKind,
-    /// Where automatic marks come from.
-    pub marks: MarkRange,
-    /// Whether what the director itself sends is marked too.
-    pub local_traffic: bool,
-}
-
-impl Default for DirectorSettings {
-    fn default() -> Self {
-        Self { backend: BackendKind::default(), marks: MarkRange::DEFAULT, local_traffic: false }
-    }
+/// `[director]`, and where what the groups can contradict is written.
+#[derive(Default)]
+pub(super) struct ReadDirector {
+    pub(super) settings: DirectorSettings,
+    sysctls: BTreeMap<Sysctl, Spot>,
+    sync: Option<Spot>,
+    vips: Option<Spot>,
 }
 
 /// Reads `[director]`; a setting with a mistake keeps its default.
-pub(super) fn read(scope: &mut Scope<'_>, value: Value<'_>) -> DirectorSettings {
-    let mut settings = DirectorSettings::default();
-    let Ok(fields) = scope.table(value, "director", &schema::DIRECTOR) else { return settings };
+pub(super) fn read(scope: &mut Scope<'_>, value: Value<'_>) -> ReadDirector {
+    let mut read = ReadDirector::default();
+    let Ok(fields) = scope.table(value, "director", &schema::DIRECTOR) else { return read };
+    let settings = &mut read.settings;
     if let Ok(Some(backend)) = backend(scope, &fields) {
         settings.backend = backend;
     }
@@ -51,7 +42,127 @@ pub(super) fn read(scope: &mut Scope<'_>, value: Value<'_>) -> DirectorSettings 
         not_yet(scope, field.value, "local-traffic = true")
             .help("leave it out: then only what arrives from the network is marked");
     }
-    settings
+    if let Ok(place) = vips(scope, &fields) {
+        settings.vips = place;
+        read.vips = fields.get("vips").map(|field| field.value.spot);
+    }
+    if let Some(field) = fields.get("sysctl") {
+        for (sysctl, (value, spot)) in surroundings::sysctls(scope, field) {
+            read.sysctls.insert(sysctl.clone(), spot);
+            settings.sysctls.insert(sysctl, value);
+        }
+    }
+    if let Some(field) = fields.get("timeouts") {
+        settings.timeouts = surroundings::timeouts(scope, field);
+    }
+    if let Some(field) = fields.get("sync") {
+        settings.sync = surroundings::sync(scope, field).ok();
+        read.sync = Some(field.key);
+    }
+    read
+}
+
+/// Reports what `[director]` says against what the groups need.
+pub(super) fn check(report: &mut Report, read: &ReadDirector, drafts: &[Draft]) {
+    for draft in drafts.iter().filter(|draft| draft.enabled) {
+        let name = clean(&draft.name);
+        if let (VipPlace::Bind(device), Some(spot)) = (&read.settings.vips, read.vips)
+            && let Some(&(vip, vip_spot)) = draft.vips.iter().find(|(vip, _)| !vip.is_host())
+        {
+            let label = report.label(spot, "VIPs are bound here");
+            let message =
+                format!("group {name}: the prefix {vip} cannot be an address of {device}");
+            let diagnostic = report.error(Code::PrefixNotBound, vip_spot, &message);
+            diagnostic
+                .label("more than one address")
+                .also(label)
+                .help("write vips = \"route\" in [director]: then all of the prefix is local");
+            diagnostic.group = Some(name.clone());
+        }
+        let Some(group) = &draft.group else { continue };
+        for sysctl in group.needed_sysctls() {
+            let (Some(value), Some(&spot)) =
+                (read.settings.sysctls.get(&sysctl), read.sysctls.get(&sysctl))
+            else {
+                continue;
+            };
+            // Who says that known clients return to a server that drains shall have that.
+            let may_differ = sysctl.ipvs_name() == Some("expire_quiescent_template");
+            if value == "1" || may_differ {
+                continue;
+            }
+            let label = report.label(draft.spot, format!("group {name} needs it to be 1"));
+            let message = format!("group {name} does not work with {sysctl} = {value}");
+            let diagnostic = report.error(Code::SysctlContradicts, spot, &message);
+            diagnostic
+                .label("not what the group needs")
+                .also(label)
+                .help(format!("leave {sysctl} out: it is set to 1 while a group needs it"));
+            diagnostic.group = Some(name.clone());
+        }
+        let has = |family| group.vips.iter().any(|vip| vip.family() == family);
+        let across = group.real_servers.iter().find(|server| {
+            !has(server.family()) || {
+                // With VIPs of both families, a tunnel serves the one that has no server.
+                Family::BOTH.into_iter().any(|family| {
+                    has(family)
+                        && server.family() != family
+                        && server.serves(family)
+                        && !group.real_servers.iter().any(|other| other.family() == family)
+                })
+            }
+        });
+        if let (Some(spot), Some(server)) = (read.sync, across) {
+            let label =
+                report.label(draft.spot, format!("{} is of the other family", server.address));
+            let message = format!(
+                "group {name}: IPVS cannot synchronise connections to real servers of another \
+                 address family than their VIP"
+            );
+            let diagnostic = report.error(Code::SyncAcrossFamilies, spot, &message);
+            diagnostic
+                .label("asked for here")
+                .also(label)
+                .help("give the group real servers of the family of its VIP, or leave [director.sync] out");
+            diagnostic.group = Some(name.clone());
+        }
+    }
+}
+
+/// Who sees to it that the VIPs are the director's.
+fn vips(scope: &mut Scope<'_>, fields: &Fields<'_>) -> Checked<VipPlace> {
+    #[derive(Clone, Copy, PartialEq)]
+    enum Word {
+        Local,
+        Route,
+        Bind,
+    }
+    let words = [("local", Word::Local), ("route", Word::Route), ("bind", Word::Bind)];
+    let word = match fields.get("vips") {
+        None => Word::Local,
+        Some(field) => scope.word(field.value, "vips", &words)?,
+    };
+    let interface = fields.get("interface");
+    match (word, interface) {
+        (Word::Bind, Some(field)) => surroundings::device(scope, field).map(VipPlace::Bind),
+        (Word::Bind, None) => {
+            let spot = fields.get("vips").map_or(fields.spot, |field| field.value.spot);
+            scope
+                .error(Code::InterfaceMisplaced, spot, "vips = \"bind\" without an interface")
+                .label("on which one?")
+                .help("name the one that clients come by: interface = \"eth0\"");
+            Err(Reported)
+        }
+        (_, Some(field)) => {
+            scope
+                .error(Code::InterfaceMisplaced, field.key, "an interface without vips = \"bind\"")
+                .label("nothing is bound to it")
+                .help("write vips = \"bind\" to have the VIPs on it, or leave it out");
+            Err(Reported)
+        }
+        (Word::Local, None) => Ok(VipPlace::Local),
+        (Word::Route, None) => Ok(VipPlace::Route),
+    }
 }
 
 fn backend(scope: &mut Scope<'_>, fields: &Fields<'_>) -> Checked<Option<BackendKind>> {

@@ -23,6 +23,7 @@ mod resolve;
 mod scheduler;
 mod schema;
 mod source;
+mod surroundings;
 mod syntax;
 mod text;
 mod vips;
@@ -35,16 +36,17 @@ use sha2::{Digest, Sha256};
 
 use crate::model::{Group, GroupName, KernelName};
 
+pub use crate::model::{BackendKind, DirectorSettings};
 pub use across::{MAX_ENTRIES, MAX_GROUPS};
 pub use codes::Code;
 pub use diagnostic::{ConfigErrors, Diagnostic, Label, MAX_ERRORS};
-pub use director::{BackendKind, DirectorSettings};
 pub use presets::{Preset, Presets};
 pub use real_servers::MAX_REAL_SERVERS;
 pub use render::Look;
 pub use source::{Input, MAX_FILE, Sources};
 
 use diagnostic::{Report, Spot};
+use director::ReadDirector;
 use reader::{Field, Fields, Reported, Scope};
 use resolve::{Draft, Known};
 use source::Role;
@@ -128,7 +130,7 @@ pub fn load(sources: Sources, options: &Options<'_>) -> Result<Config, ConfigErr
 struct Reading<'o> {
     report: Report,
     known: Known<'o>,
-    director: Option<(Spot, DirectorSettings)>,
+    director: Option<(Spot, ReadDirector)>,
     names: HashMap<String, Spot>,
     drafts: Vec<Draft>,
 }
@@ -201,6 +203,8 @@ impl Reading<'_> {
             no_groups(&mut self.report, files);
         }
         across::check(&mut self.report, &self.drafts);
+        let read = self.director.take().map(|(_, read)| read).unwrap_or_default();
+        director::check(&mut self.report, &read, &self.drafts);
         let names: HashMap<u32, Arc<str>> =
             files.iter().map(|&(file, _)| (file, self.report.file(file).name().into())).collect();
         let mut groups = Vec::with_capacity(self.drafts.len());
@@ -216,7 +220,7 @@ impl Reading<'_> {
         let texts = files.iter().map(|(file, _)| self.report.file(*file).text());
         let digest = digest(texts);
         let files = files.iter().filter_map(|(file, _)| names.get(file).cloned()).collect();
-        let director = self.director.map(|(_, settings)| settings).unwrap_or_default();
+        let director = read.settings;
         let warnings = self.report.finish()?;
         Ok(Config { director, groups, origins, files, digest, warnings })
     }

@@ -24,8 +24,45 @@ pub(super) const DOCUMENT: Keys = Keys {
 /// `[director]`.
 pub(super) const DIRECTOR: Keys = Keys {
     of: "[director]",
-    names: &["backend", "marks", "local-traffic"],
-    others: &[("mark", "the range of automatic marks is 'marks'")],
+    names: &[
+        "backend",
+        "marks",
+        "local-traffic",
+        "vips",
+        "interface",
+        "sysctl",
+        "timeouts",
+        "sync",
+    ],
+    others: &[
+        ("mark", "the range of automatic marks is 'marks'"),
+        ("lvs_sync_daemon", "the synchronisation of connections is [director.sync]"),
+        ("lvs_timeouts", "the timeouts of connections are [director.timeouts]"),
+        ("timeout", "the timeouts of connections are [director.timeouts]"),
+        ("sysctls", "kernel parameters are [director.sysctl]"),
+    ],
+};
+
+/// `[director.timeouts]`.
+pub(super) const TIMEOUTS: Keys = Keys {
+    of: "[director.timeouts]",
+    names: &["tcp", "tcp-fin", "udp"],
+    others: &[("tcpfin", "the timeout of TCP after a FIN is 'tcp-fin'")],
+};
+
+/// `[director.sync]`.
+pub(super) const SYNC: Keys = Keys {
+    of: "[director.sync]",
+    names: &["role", "interface", "id", "group", "port", "ttl", "maxlen"],
+    others: &[
+        ("state", "what the daemon does is 'role': master, backup or both"),
+        ("mcast-interface", "the device is 'interface'"),
+        ("syncid", "the number of the directors that belong together is 'id'"),
+        ("mcast-group", "the multicast group is 'group'"),
+        ("mcast-port", "the UDP port is 'port'"),
+        ("mcast-ttl", "the time to live is 'ttl'"),
+        ("sync-maxlen", "the most bytes of a message are 'maxlen'"),
+    ],
 };
 
 /// `[group.NAME]`.

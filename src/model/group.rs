@@ -1,11 +1,14 @@
 //! A group: VIPs and ports that belong together, with their real servers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::{Listener, Listeners, Mark, Mode, Persistence, Prefix, RealServer, Scheduler};
+use super::{
+    Family, Forwarding, Listener, Listeners, Mark, Mode, Persistence, Prefix, RealServer,
+    Scheduler, Sysctl,
+};
 
 /// A group's name: `[a-z0-9][a-z0-9_.-]{0,62}`, so that it can stand in a comment, a
 /// file name or a command line as it is.
@@ -110,6 +113,30 @@ impl Group {
     /// Whether each listener has a mark and a service of its own: PPC.
     pub fn is_per_listener(&self) -> bool {
         self.persistence.as_ref().is_some_and(|persistence| persistence.mode == Mode::Ppc)
+    }
+
+    /// The kernel parameters that have to be 1 for the group to work.
+    pub fn needed_sysctls(&self) -> BTreeSet<Sysctl> {
+        let mut needed = BTreeSet::new();
+        for server in &self.real_servers {
+            if matches!(server.forwarding, Forwarding::Nat | Forwarding::FullNat) {
+                // The answers pass the director on their way to the client.
+                needed.insert(match server.family() {
+                    Family::Ipv4 => Sysctl::ip_forward(),
+                    Family::Ipv6 => Sysctl::ipv6_forwarding(),
+                });
+            }
+            if server.forwarding == Forwarding::FullNat {
+                // Else netfilter does not see what IPVS translated.
+                needed.insert(Sysctl::of_ipvs("conntrack"));
+            }
+            if self.persistence.is_some() && server.weight == 0 {
+                // Else known clients return to a server that drains
+                // (`ip_vs_check_template`, `net/netfilter/ipvs/ip_vs_conn.c`).
+                needed.insert(Sysctl::of_ipvs("expire_quiescent_template"));
+            }
+        }
+        needed
     }
 }
 

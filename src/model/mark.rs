@@ -96,6 +96,16 @@ impl MarkRange {
         last: Mark(NonZeroU32::new(0x4c56_ffff).expect("not 0")),
     };
 
+    /// The first mark.
+    pub fn first(self) -> Mark {
+        self.first
+    }
+
+    /// The last mark.
+    pub fn last(self) -> Mark {
+        self.last
+    }
+
     /// How many marks there are.
     pub fn size(self) -> u64 {
         u64::from(self.last.get()) - u64::from(self.first.get()) + 1

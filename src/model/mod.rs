@@ -4,6 +4,7 @@
 //! group never asks again whether a port is 0 or a netmask has holes. Nothing in
 //! this module knows of TOML, netlink or the kernel's tables.
 
+mod director;
 mod forwarding;
 mod group;
 mod kernel_name;
@@ -13,7 +14,12 @@ mod persistence;
 mod prefix;
 mod real_server;
 mod scheduler;
+mod sysctl;
 
+pub use director::{
+    BackendKind, DeviceName, DirectorSettings, InvalidDeviceName, Sync, SyncChannel, SyncRole,
+    Timeout, VipPlace,
+};
 pub use forwarding::{Forwarding, Tunnel, TunnelChecksum};
 pub use group::{Group, GroupName, InvalidGroupName, MarkChoice, Via};
 pub use kernel_name::{InvalidKernelName, KernelName};
@@ -23,3 +29,4 @@ pub use persistence::{InvalidPersistence, MAX_TIMEOUT, Mode, Persistence};
 pub use prefix::{Family, InvalidPrefix, Prefix};
 pub use real_server::{MAX_WEIGHT, RealServer};
 pub use scheduler::{InvalidScheduler, KNOWN_SCHEDULERS, Scheduler, SchedulerFlag};
+pub use sysctl::{IPVS_SYSCTLS, InvalidSysctl, Sysctl};

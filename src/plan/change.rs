@@ -3,8 +3,8 @@
 use std::fmt;
 
 use crate::state::{
-    Destination, DestinationKey, LedgerEntry, MarkEntry, MarkKey, Record, ServiceKey,
-    VirtualService,
+    Destination, DestinationKey, LedgerEntry, MarkEntry, MarkKey, PRESENT, Record, ServiceKey,
+    SettingKey, VirtualService,
 };
 
 /// A change of one virtual service or one of its destinations.
@@ -78,6 +78,29 @@ impl fmt::Display for ServiceChange {
             Self::RemoveDestination(key, destination) => {
                 write!(f, "remove real server {} from {key}", destination.key)
             }
+        }
+    }
+}
+
+/// A change of one setting; not both sides are `None`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettingChange {
+    /// Which setting.
+    pub key: SettingKey,
+    /// What it was; `None` is absent.
+    pub before: Option<String>,
+    /// What it becomes.
+    pub after: Option<String>,
+}
+
+impl fmt::Display for SettingChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { key, before, after } = self;
+        match (before, after) {
+            (_, Some(after)) if after == PRESENT => write!(f, "add {key}"),
+            (None, Some(after)) => write!(f, "set {key} to {after}"),
+            (Some(before), Some(after)) => write!(f, "change {key} from {before} to {after}"),
+            (_, None) => write!(f, "remove {key}"),
         }
     }
 }

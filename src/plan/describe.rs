@@ -5,8 +5,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{EntryChange, FrameChange, LedgerChange, Plan, ServiceChange};
+use super::{EntryChange, FrameChange, LedgerChange, Plan, ServiceChange, SettingChange};
 use crate::model::GroupName;
+use crate::state::{ROUTE_TABLE, RULE_PRIORITY, SettingKey};
 
 /// When a change happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -42,6 +43,33 @@ pub enum Object {
     Service,
     /// A real server of a service.
     RealServer,
+    /// A kernel parameter.
+    Sysctl,
+    /// One of IPVS's timeouts.
+    Timeout,
+    /// A route or a routing rule that makes VIPs local.
+    Route,
+    /// An address of the director.
+    Address,
+    /// A synchronisation daemon.
+    SyncDaemon,
+}
+
+impl Object {
+    /// Whether it belongs to the director and to no group.
+    pub fn is_setting(self) -> bool {
+        !matches!(self, Self::MarkRule | Self::Service | Self::RealServer)
+    }
+
+    fn of(key: &SettingKey) -> Self {
+        match key {
+            SettingKey::Sysctl(_) => Self::Sysctl,
+            SettingKey::Timeout(_) => Self::Timeout,
+            SettingKey::LocalRoute(_) | SettingKey::Rule(_) => Self::Route,
+            SettingKey::Address { .. } => Self::Address,
+            SettingKey::SyncDaemon(_) => Self::SyncDaemon,
+        }
+    }
 }
 
 /// One change, as `plan` shows it.
@@ -105,12 +133,14 @@ impl Plan {
     /// The lines of the plan, in the order in which they are carried out.
     pub fn lines(&self) -> Vec<ChangeLine> {
         let mut lines: Vec<_> =
-            self.stage.iter().map(|change| self.service_line(Phase::Stage, change)).collect();
+            self.equip.iter().map(|change| setting_line(Phase::Stage, change)).collect();
+        lines.extend(self.stage.iter().map(|change| self.service_line(Phase::Stage, change)));
         lines.extend(self.frame_lines());
         lines.extend(self.entry_lines());
         lines.extend(self.leftover_lines());
         lines.extend(self.ledger_lines());
         lines.extend(self.retire.iter().map(|change| self.service_line(Phase::Retire, change)));
+        lines.extend(self.strip.iter().map(|change| setting_line(Phase::Retire, change)));
         lines
     }
 
@@ -121,7 +151,11 @@ impl Plan {
         let entries = entries.map(|change| action(change.before.is_some(), change.after.is_some()));
         let repairs = self.repairs().map(|_| Action::Change);
         let leftovers = self.leftovers().map(|_| Action::Remove);
+        let settings = self.equip.iter().chain(&self.strip);
+        let settings =
+            settings.map(|change| action(change.before.is_some(), change.after.is_some()));
         services
+            .chain(settings)
             .chain(entries)
             .chain(repairs)
             .chain(leftovers)
@@ -242,6 +276,39 @@ impl Plan {
                 .map(|entry| format!("recorded as {}", entry.to_comment())),
             after: change.after.as_ref().map(|entry| format!("recorded as {}", entry.to_comment())),
         })
+    }
+}
+
+/// The value of a setting for people.
+fn shown(key: &SettingKey, value: &str) -> String {
+    match key {
+        SettingKey::LocalRoute(_) => format!("local, in table {ROUTE_TABLE}"),
+        SettingKey::Rule(_) => format!("lookup {ROUTE_TABLE}, priority {RULE_PRIORITY}"),
+        SettingKey::Timeout(_) => format!("{value} s"),
+        _ => value.to_owned(),
+    }
+}
+
+impl ChangeLine {
+    /// A setting that is so, as if it were added.
+    pub fn of_setting(key: &SettingKey, value: &str) -> Self {
+        let change =
+            SettingChange { key: key.clone(), before: None, after: Some(value.to_owned()) };
+        setting_line(Phase::Stage, &change)
+    }
+}
+
+fn setting_line(phase: Phase, change: &SettingChange) -> ChangeLine {
+    let SettingChange { key, before, after } = change;
+    let shown = |value: &Option<String>| value.as_ref().map(|value| shown(key, value));
+    ChangeLine {
+        phase,
+        action: action(before.is_some(), after.is_some()),
+        object: Object::of(key),
+        group: None,
+        key: key.name(),
+        before: shown(before),
+        after: shown(after),
     }
 }
 

@@ -10,11 +10,14 @@ mod change;
 mod conflict;
 mod describe;
 mod notes;
+mod settings;
 mod shadow;
 
 use std::collections::BTreeMap;
 
-pub use change::{EntryChange, FrameChange, LedgerChange, MarkSwitch, ServiceChange};
+pub use change::{
+    EntryChange, FrameChange, LedgerChange, MarkSwitch, ServiceChange, SettingChange,
+};
 pub use conflict::Conflict;
 pub use describe::{Action, ChangeLine, Object, Phase, Summary};
 pub use shadow::Shadow;
@@ -28,6 +31,8 @@ use crate::state::{
 /// What leads from one state to another, in the order in which it is done.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Plan {
+    /// Settings that are needed, before anything else.
+    pub equip: Vec<SettingChange>,
     /// IPVS: services and destinations that are new, and edits in place.
     pub stage: Vec<ServiceChange>,
     /// Netfilter: what the shadow maps hold from before the switch until after it.
@@ -36,6 +41,9 @@ pub struct Plan {
     pub switch: MarkSwitch,
     /// IPVS: destinations that drain or go, and services that go.
     pub retire: Vec<ServiceChange>,
+    /// Settings that are not needed any more, after everything else; and synchronisation,
+    /// which begins with what is there then.
+    pub strip: Vec<SettingChange>,
     /// What was found in our table that should not be there, in sentences.
     pub damage: Vec<String>,
     /// Whose the services are that the plan names.
@@ -50,6 +58,7 @@ impl Plan {
     pub fn between(from: &Observation, to: &DirectorState) -> Self {
         let mut plan = Self::default();
         plan.plan_services(&from.services, &to.services);
+        plan.plan_settings(from, &to.settings);
         plan.switch.frame = frame_change(&from.ruleset.frame, to.is_empty());
         let nothing = (Marking::new(), Ledger::default());
         let (entries, ledger) = match plan.switch.frame {
@@ -74,7 +83,8 @@ impl Plan {
 
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.stage.is_empty() && self.switch.is_empty() && self.retire.is_empty()
+        let settings = self.equip.is_empty() && self.strip.is_empty();
+        settings && self.stage.is_empty() && self.switch.is_empty() && self.retire.is_empty()
     }
 
     /// Whose each service is: the one who gets it, else the one who had it.

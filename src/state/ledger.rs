@@ -44,6 +44,12 @@ impl Fingerprint {
             write_group(&mut digest, service.group.as_ref());
             write_service(&mut digest, *key, service);
         }
+        for (key, value) in &state.settings {
+            digest.update(key.to_string().as_bytes());
+            digest.update(&[0]);
+            digest.update(value.as_bytes());
+            digest.update(&[0]);
+        }
         Self(digest.digest())
     }
 }

@@ -10,6 +10,7 @@ mod marking;
 mod observation;
 mod saved;
 mod service;
+mod setting;
 
 pub use ledger::{Fingerprint, Ledger, LedgerEntry, Record, TransactionId};
 pub use mark_book::{MarkBook, MarkHolder};
@@ -19,6 +20,10 @@ pub use service::{
     Destination, DestinationKey, InvalidServiceKey, Method, Netmask, ServiceFlags, ServiceKey,
     ServiceTable, VirtualService,
 };
+pub use setting::{
+    InvalidSettingKey, Original, Originals, Ownership, PRESENT, ROUTE_TABLE, RULE_PRIORITY,
+    Selector, SettingKey, Settings, covering,
+};
 
 /// Everything of a director that is ours.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -27,17 +32,19 @@ pub struct DirectorState {
     pub marking: Marking,
     /// The virtual services with their real servers.
     pub services: ServiceTable,
+    /// What else the director needs.
+    pub settings: Settings,
 }
 
 impl DirectorState {
-    /// Whether it marks and schedules nothing.
+    /// Whether it marks, schedules and needs nothing.
     pub fn is_empty(&self) -> bool {
-        self.marking.is_empty() && self.services.is_empty()
+        self.marking.is_empty() && self.services.is_empty() && self.settings.is_empty()
     }
 
     /// This state, while what only `before` has stays behind it: its services, for which
-    /// nothing is marked, and its real servers, with weight 0. So a return to `before`
-    /// loses no connection.
+    /// nothing is marked, its real servers, with weight 0, and its settings. So a return
+    /// to `before` loses no connection.
     ///
     /// Where a scheduler deals clients to servers by a hash, whatever their weight, a
     /// server that stays with weight 0 would turn its share of new clients away
@@ -58,6 +65,9 @@ impl DirectorState {
             let leaving: Vec<_> = leaving.destinations.iter().filter(stays).copied().collect();
             service.destinations.extend(leaving.iter().map(|d| Destination { weight: 0, ..*d }));
             service.destinations.sort_by_key(|destination| destination.key);
+        }
+        for (key, value) in &before.settings {
+            held.settings.entry(key.clone()).or_insert_with(|| value.clone());
         }
         held
     }

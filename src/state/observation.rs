@@ -1,8 +1,8 @@
 //! What the kernel was seen to hold.
 
-use std::collections::BTreeSet;
-
-use super::{DirectorState, Ledger, Marking, ServiceKey, ServiceTable};
+use super::{
+    DirectorState, Ledger, Marking, Original, Originals, Ownership, ServiceTable, Settings,
+};
 
 /// A ruleset's generation: the kernel counts each commit of nf_tables. A switch that
 /// names a stale one is refused whole.
@@ -58,6 +58,10 @@ pub struct Observation {
     /// The services that the ledger names, and those in the way of what is desired
     /// (not recorded).
     pub services: ServiceTable,
+    /// The settings that are ours, and those that are desired.
+    pub settings: Settings,
+    /// What the settings that are ours were before.
+    pub originals: Originals,
 }
 
 impl Observation {
@@ -75,28 +79,41 @@ impl Observation {
             },
             generation: Generation::default(),
             services: state.services.clone(),
+            settings: state.settings.clone(),
+            originals: state
+                .settings
+                .keys()
+                .map(|key| (key.clone(), Original::Was(None)))
+                .collect(),
         }
     }
 
-    /// Joins what the two halves say: a service is recorded when the ledger names it, or
-    /// `staged` does (services of a transaction that is under way), and takes its
-    /// group's name from the ledger.
+    /// Joins what was read: a service is recorded when the ledger names it, or `owned`
+    /// does (services of a transaction that is under way), and takes its group's name from
+    /// the ledger.
     pub fn join(
         ruleset: MarkRuleset,
         generation: Generation,
         mut services: ServiceTable,
-        staged: &BTreeSet<ServiceKey>,
+        settings: Settings,
+        owned: &Ownership,
     ) -> Self {
         for (key, service) in &mut services {
             let entry = ruleset.ledger.services.get(key);
-            service.recorded = entry.is_some() || staged.contains(key);
+            service.recorded = entry.is_some() || owned.services.contains(key);
             service.group = entry.and_then(|entry| entry.group.clone());
         }
-        Self { ruleset, generation, services }
+        let originals = owned.originals.clone();
+        Self { ruleset, generation, services, settings, originals }
     }
 
     /// The observed state, as something to return to.
     pub fn state(&self) -> DirectorState {
-        DirectorState { marking: self.ruleset.entries.clone(), services: self.services.clone() }
+        let ours = self.settings.iter().filter(|(key, _)| self.originals.contains_key(*key));
+        DirectorState {
+            marking: self.ruleset.entries.clone(),
+            services: self.services.clone(),
+            settings: ours.map(|(key, value)| (key.clone(), value.clone())).collect(),
+        }
     }
 }

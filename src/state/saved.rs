@@ -5,6 +5,7 @@
 //! from a user: a row that makes no sense makes the whole state unreadable.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use serde::de::{Deserialize, Deserializer, Error};
@@ -12,9 +13,9 @@ use serde::ser::{Serialize, Serializer};
 
 use super::{
     Destination, DestinationKey, DirectorState, MarkEntry, MarkKey, Marking, Method, Netmask,
-    ServiceFlags, ServiceTable, VirtualService,
+    ServiceFlags, ServiceTable, SettingKey, Settings, VirtualService,
 };
-use crate::model::{Mark, Tunnel, TunnelChecksum};
+use crate::model::{Mark, SyncChannel, Tunnel, TunnelChecksum};
 
 #[derive(serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -23,6 +24,8 @@ struct StateRows<'a> {
     marking: Vec<MarkRow<'a>>,
     #[serde(borrow)]
     services: Vec<ServiceRow<'a>>,
+    #[serde(borrow, default, skip_serializing_if = "BTreeMap::is_empty")]
+    settings: BTreeMap<Cow<'a, str>, Cow<'a, str>>,
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
@@ -196,7 +199,14 @@ impl Serialize for DirectorState {
             engine: service.engine.as_ref().map(|engine| engine.as_str().into()),
             real: service.destinations.iter().map(ServerRow::from).collect(),
         });
-        StateRows { marking: marking.collect(), services: services.collect() }.serialize(serializer)
+        let settings = self.settings.iter();
+        let settings = settings.map(|(key, value)| (key.to_string().into(), value.into()));
+        StateRows {
+            marking: marking.collect(),
+            services: services.collect(),
+            settings: settings.collect(),
+        }
+        .serialize(serializer)
     }
 }
 
@@ -254,10 +264,25 @@ fn services<E: Error>(rows: Vec<ServiceRow<'_>>) -> Result<ServiceTable, E> {
     Ok(services)
 }
 
+fn settings<E: Error>(rows: BTreeMap<Cow<'_, str>, Cow<'_, str>>) -> Result<Settings, E> {
+    let row = |(key, value): (Cow<'_, str>, Cow<'_, str>)| {
+        let key: SettingKey = read("setting", &key)?;
+        if let SettingKey::SyncDaemon(_) = key {
+            read::<SyncChannel, E>("channel of a daemon", &value)?;
+        }
+        Ok((key, value.into_owned()))
+    };
+    rows.into_iter().map(row).collect()
+}
+
 impl<'de> Deserialize<'de> for DirectorState {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let rows = StateRows::deserialize(deserializer)?;
-        Ok(Self { marking: marking(rows.marking)?, services: services(rows.services)? })
+        Ok(Self {
+            marking: marking(rows.marking)?,
+            services: services(rows.services)?,
+            settings: settings(rows.settings)?,
+        })
     }
 }
 
@@ -265,7 +290,7 @@ impl<'de> Deserialize<'de> for DirectorState {
 mod tests {
     use super::*;
 
-    const WEB: &str = r#"{"marking":[{"to":"192.0.2.1","protocol":"tcp","ports":"80","mark":10,"group":"web"}],"services":[{"key":"fwmark 10 ipv4","group":"web","scheduler":"rr","flags":1,"timeout":300,"netmask":4294967295,"real":[{"address":"192.0.2.11","method":"dr","weight":1},{"address":"192.0.2.12","method":{"gue":{"port":6080,"checksum":"csum"}},"weight":0}]}]}"#;
+    const WEB: &str = r#"{"marking":[{"to":"192.0.2.1","protocol":"tcp","ports":"80","mark":10,"group":"web"}],"services":[{"key":"fwmark 10 ipv4","group":"web","scheduler":"rr","flags":1,"timeout":300,"netmask":4294967295,"real":[{"address":"192.0.2.11","method":"dr","weight":1},{"address":"192.0.2.12","method":{"gue":{"port":6080,"checksum":"csum"}},"weight":0}]}],"settings":{"sysctl net.ipv4.ip_forward":"1","timeout udp":"60"}}"#;
 
     #[test]
     fn a_state_is_written_in_rows_that_people_can_read() {
@@ -284,6 +309,8 @@ mod tests {
             ("192.0.2.12", "192.0.2.11", "has a real server twice"),
             ("\"weight\":0", "\"weight\":-1", "invalid value"),
             ("\"flags\"", "\"flag\"", "unknown field"),
+            ("sysctl net", "sysctl kernel", "is no setting"),
+            ("timeout udp", "sync-daemon master", "'60' is no channel of a daemon"),
         ] {
             let error = serde_json::from_str::<DirectorState>(&WEB.replacen(from, to, 1));
             let error = error.expect_err(from).to_string();

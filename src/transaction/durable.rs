@@ -1,13 +1,12 @@
 //! The durable side of a transaction: history and journal, in the order that a crash at
 //! any point can be told from any other.
 
-use std::collections::BTreeSet;
 use std::io;
 
 use super::history::{Header, History, now};
 use super::intent::{Ending, Intent, Purpose};
 use super::journal::{Journal, RunJournal};
-use crate::state::{DirectorState, Fingerprint, MarkBook, ServiceKey};
+use crate::state::{DirectorState, Fingerprint, MarkBook, Ownership};
 
 /// What a transaction adds to the history.
 #[derive(Debug, Clone)]
@@ -88,10 +87,10 @@ impl<'a> DurableJournal<'a> {
     fn prepare(
         &self,
         intent: &Intent,
-        services: &BTreeSet<ServiceKey>,
+        owned: &Ownership,
         saved: Option<Vec<u8>>,
     ) -> io::Result<()> {
-        self.run.remember(services)?;
+        self.run.remember(owned)?;
         let before = match self.history.raw_state(Fingerprint::of_state(&intent.before)) {
             Some(before) => before,
             None => serde_json::to_vec(&intent.before)?,
@@ -106,12 +105,12 @@ impl<'a> DurableJournal<'a> {
 }
 
 impl Journal for DurableJournal<'_> {
-    fn services(&self) -> BTreeSet<ServiceKey> {
-        self.run.services()
+    fn owned(&self) -> Ownership {
+        self.run.owned()
     }
 
-    fn remember(&self, services: &BTreeSet<ServiceKey>) -> io::Result<()> {
-        self.run.remember(services)
+    fn remember(&self, owned: &Ownership) -> io::Result<()> {
+        self.run.remember(owned)
     }
 
     fn next_generation(&self) -> u64 {
@@ -134,9 +133,9 @@ impl Journal for DurableJournal<'_> {
         }
     }
 
-    fn begin(&self, intent: &Intent, services: &BTreeSet<ServiceKey>) -> io::Result<()> {
+    fn begin(&self, intent: &Intent, owned: &Ownership) -> io::Result<()> {
         let saved = self.draft.as_ref().map(|draft| self.save(intent, draft)).transpose()?;
-        let prepared = self.prepare(intent, services, saved);
+        let prepared = self.prepare(intent, owned, saved);
         // Nothing was tried, so there is nothing to recover.
         if prepared.is_err()
             && let Err(error) = self.run.remove()
@@ -161,16 +160,12 @@ impl Journal for DurableJournal<'_> {
         }
     }
 
-    fn end(
-        &self,
-        intent: &Intent,
-        ending: Ending,
-        services: &BTreeSet<ServiceKey>,
-    ) -> io::Result<()> {
+    fn end(&self, intent: &Intent, ending: Ending, owned: &Ownership) -> io::Result<()> {
         // What began said which services would be ours; most often they are.
-        if *services != &intent.services() - &intent.adopted() {
-            self.run.remember(services)?;
+        if owned.services != &intent.services() - &intent.adopted() {
+            self.run.remember_services(&owned.services)?;
         }
+        self.run.remember_originals(&owned.originals)?;
         // That the history has no room for a line does not make the end another one.
         let generation = intent.generation();
         let recorded = self.history.record(generation, intent.purpose, ending, &intent.author);

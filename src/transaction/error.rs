@@ -1,7 +1,7 @@
 //! How a transaction ends when it does not succeed: a value that says what the kernel
 //! holds now.
 
-use crate::backend::{IpvsError, NetfilterError};
+use crate::backend::{IpvsError, MachineError, NetfilterError};
 use crate::plan::{ChangeLine, Conflict};
 
 /// Why a step failed.
@@ -13,6 +13,9 @@ pub enum Cause {
     /// The scheduling half.
     #[error(transparent)]
     Ipvs(#[from] IpvsError),
+    /// The settings of the machine.
+    #[error(transparent)]
+    Machine(#[from] MachineError),
     /// Somebody else changed the ruleset again and again.
     #[error("somebody else keeps changing the nftables ruleset")]
     Contended,

@@ -2,34 +2,37 @@
 //! the kernel's ledger.
 //!
 //! The ledger dies with our table, and `nft flush ruleset` is a common way to reload a
-//! firewall. So the run directory has two files for each network namespace: `services`,
-//! which of them we made in this boot, and `intent`, what the transaction that is under
-//! way leads from and to. An intent that is found with the lock in hand is of a process
+//! firewall. So the run directory has three files for each network namespace: `services`,
+//! which of them we made in this boot, `settings`, what those that we changed were before,
+//! and `intent`, what the transaction that is under way leads from and to. An intent that is found with the lock in hand is of a process
 //! that died.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::files::{network_namespace, read_file, remove_file, replace_file, seal, unseal};
 use super::intent::{Author, Ending, Intent, Purpose};
 use crate::plan::Summary;
-use crate::state::{DirectorState, Generation, Record, ServiceKey};
+use crate::state::{
+    DirectorState, Generation, Original, Originals, Ownership, Record, ServiceKey, SettingKey,
+};
 
 const FORMAT: u32 = 2;
 
 /// The durable side of a transaction, in the order in which it is asked.
 pub trait Journal {
-    /// The services that were made by us in this boot, or were about to be.
-    fn services(&self) -> BTreeSet<ServiceKey>;
+    /// What was made or changed by us in this boot, or was about to be.
+    fn owned(&self) -> Ownership;
 
-    /// Remembers `services` where no transaction is needed.
+    /// Remembers what is ours where no transaction is needed.
     ///
     /// # Errors
     /// What the file system says.
-    fn remember(&self, services: &BTreeSet<ServiceKey>) -> io::Result<()>;
+    fn remember(&self, owned: &Ownership) -> io::Result<()>;
 
     /// The lowest number that no generation has.
     fn next_generation(&self) -> u64;
@@ -39,11 +42,11 @@ pub trait Journal {
     fn is_saved(&self) -> bool;
 
     /// Before the first write to the kernel: the generation and the intent are on disk
-    /// when this returns, and `services`, which will be ours until the end.
+    /// when this returns, and `owned`, what will be ours until the end.
     ///
     /// # Errors
     /// What the file system says; then nothing is tried.
-    fn begin(&self, intent: &Intent, services: &BTreeSet<ServiceKey>) -> io::Result<()>;
+    fn begin(&self, intent: &Intent, owned: &Ownership) -> io::Result<()>;
 
     /// The way back begins: from now on recovery goes back, whatever the kernel says.
     ///
@@ -57,17 +60,12 @@ pub trait Journal {
     /// What the file system says; then the transaction goes back.
     fn commit(&self, intent: &Intent) -> io::Result<()>;
 
-    /// The transaction is over; `services` are ours now.
+    /// The transaction is over; `owned` is ours now.
     ///
     /// # Errors
     /// What the file system says. The next command then finds an intent, and nothing
     /// left to do for it.
-    fn end(
-        &self,
-        intent: &Intent,
-        ending: Ending,
-        services: &BTreeSet<ServiceKey>,
-    ) -> io::Result<()>;
+    fn end(&self, intent: &Intent, ending: Ending, owned: &Ownership) -> io::Result<()>;
 }
 
 /// A journal that remembers nothing: only the ledger counts.
@@ -75,11 +73,11 @@ pub trait Journal {
 pub struct NoJournal;
 
 impl Journal for NoJournal {
-    fn services(&self) -> BTreeSet<ServiceKey> {
-        BTreeSet::new()
+    fn owned(&self) -> Ownership {
+        Ownership::default()
     }
 
-    fn remember(&self, _: &BTreeSet<ServiceKey>) -> io::Result<()> {
+    fn remember(&self, _: &Ownership) -> io::Result<()> {
         Ok(())
     }
 
@@ -91,7 +89,7 @@ impl Journal for NoJournal {
         true
     }
 
-    fn begin(&self, _: &Intent, _: &BTreeSet<ServiceKey>) -> io::Result<()> {
+    fn begin(&self, _: &Intent, _: &Ownership) -> io::Result<()> {
         Ok(())
     }
 
@@ -103,7 +101,7 @@ impl Journal for NoJournal {
         Ok(())
     }
 
-    fn end(&self, _: &Intent, _: Ending, _: &BTreeSet<ServiceKey>) -> io::Result<()> {
+    fn end(&self, _: &Intent, _: Ending, _: &Ownership) -> io::Result<()> {
         Ok(())
     }
 }
@@ -137,6 +135,7 @@ pub enum Useless {
 #[derive(Debug, Clone)]
 pub struct RunJournal {
     services: PathBuf,
+    settings: PathBuf,
     intent: PathBuf,
     boot: String,
     namespace: u64,
@@ -147,6 +146,54 @@ struct ServicesFile {
     format: u32,
     boot: String,
     services: Vec<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SettingsFile {
+    format: u32,
+    boot: String,
+    originals: BTreeMap<String, Original>,
+}
+
+/// A file that says what is so in one boot.
+trait OfBoot: DeserializeOwned + Serialize {
+    fn format_and_boot(&self) -> (u32, &str);
+
+    /// Reads a line; the error is a sentence.
+    fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
+        serde_json::from_slice(bytes).map_err(|error| error.to_string())
+    }
+
+    /// Writes a line.
+    fn to_bytes(&self) -> io::Result<Vec<u8>> {
+        let mut bytes = serde_json::to_vec(self)?;
+        bytes.push(b'\n');
+        Ok(bytes)
+    }
+}
+
+impl OfBoot for ServicesFile {
+    fn format_and_boot(&self) -> (u32, &str) {
+        (self.format, &self.boot)
+    }
+}
+
+/// With a checksum: what it says is written into the kernel one day.
+impl OfBoot for SettingsFile {
+    fn format_and_boot(&self) -> (u32, &str) {
+        (self.format, &self.boot)
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
+        let line = unseal(bytes).map_err(|why| why.to_string())?;
+        serde_json::from_slice(line).map_err(|error| error.to_string())
+    }
+
+    fn to_bytes(&self) -> io::Result<Vec<u8>> {
+        let mut bytes = serde_json::to_vec(self)?;
+        bytes.push(b'\n');
+        Ok(seal(bytes))
+    }
 }
 
 /// The first line of an intent; the states before and after are two more.
@@ -175,48 +222,86 @@ impl RunJournal {
         let namespace = network_namespace()?;
         Ok(Self {
             services: run_dir.join(format!("services-{namespace}.json")),
+            settings: run_dir.join(format!("settings-{namespace}.json")),
             intent: run_dir.join(format!("intent-{namespace}.jsonl")),
             boot: boot.to_owned(),
             namespace,
         })
     }
 
-    /// The services that were made by us in this boot.
-    pub fn services(&self) -> BTreeSet<ServiceKey> {
-        self.read_services().unwrap_or_else(|why| {
-            tracing::warn!("{} is not used: {why}", self.services.display());
-            BTreeSet::new()
+    /// What was made or changed by us in this boot.
+    pub fn owned(&self) -> Ownership {
+        let services = self.read(&self.services, |contents: ServicesFile| {
+            let keys = contents.services.iter();
+            keys.map(|key| key.parse().map_err(|_| format!("'{key}' is no service"))).collect()
+        });
+        Ownership { services, originals: self.originals() }
+    }
+
+    fn originals(&self) -> Originals {
+        self.read(&self.settings, |contents: SettingsFile| {
+            let rows = contents.originals.into_iter();
+            rows.map(|(key, original)| {
+                let key = key.parse().map_err(|_| format!("'{key}' is no setting"))?;
+                Ok((key, original))
+            })
+            .collect()
         })
     }
 
-    fn read_services(&self) -> Result<BTreeSet<ServiceKey>, String> {
-        let bytes = read_file(&self.services).map_err(|error| error.to_string())?;
-        let Some(bytes) = bytes else { return Ok(BTreeSet::new()) };
-        let contents: ServicesFile = serde_json::from_slice(&bytes).map_err(|e| e.to_string())?;
-        if contents.format != FORMAT {
-            return Err(format!("its format is {}, not {FORMAT}", contents.format));
-        }
-        // Another boot: the services are gone, and who made new ones is not known.
-        if contents.boot != self.boot {
-            return Ok(BTreeSet::new());
-        }
-        let keys = contents.services.iter();
-        keys.map(|key| key.parse().map_err(|_| format!("'{key}' is no service"))).collect()
+    /// What one of the files says; nothing, and a warning, where it makes no sense.
+    fn read<F: OfBoot, T: Default>(
+        &self,
+        path: &Path,
+        parse: impl Fn(F) -> Result<T, String>,
+    ) -> T {
+        let read = || {
+            let bytes = read_file(path).map_err(|error| error.to_string())?;
+            let Some(bytes) = bytes else { return Ok(T::default()) };
+            let contents = F::from_bytes(&bytes)?;
+            match contents.format_and_boot() {
+                (FORMAT, boot) if boot == self.boot => parse(contents),
+                // Another boot: all is gone, and who made what there is now is not known.
+                (FORMAT, _) => Ok(T::default()),
+                (format, _) => Err(format!("its format is {format}, not {FORMAT}")),
+            }
+        };
+        read().unwrap_or_else(|why| {
+            tracing::warn!("{} is not used: {why}", path.display());
+            T::default()
+        })
     }
 
-    /// Remembers which services are ours.
+    /// Remembers what is ours.
     ///
     /// # Errors
     /// What the file system says.
-    pub fn remember(&self, services: &BTreeSet<ServiceKey>) -> io::Result<()> {
+    pub fn remember(&self, owned: &Ownership) -> io::Result<()> {
+        self.remember_originals(&owned.originals)?;
+        self.remember_services(&owned.services)
+    }
+
+    pub(super) fn remember_services(&self, services: &BTreeSet<ServiceKey>) -> io::Result<()> {
         if services.is_empty() {
             return remove_file(&self.services);
         }
         let services = services.iter().map(ToString::to_string).collect();
         let contents = ServicesFile { format: FORMAT, boot: self.boot.clone(), services };
-        let mut bytes = serde_json::to_vec(&contents)?;
-        bytes.push(b'\n');
-        replace_file(&self.services, &bytes)
+        replace_file(&self.services, &contents.to_bytes()?)
+    }
+
+    /// Most often there is nothing new to write.
+    pub(super) fn remember_originals(&self, originals: &Originals) -> io::Result<()> {
+        if originals.is_empty() {
+            return remove_file(&self.settings);
+        }
+        if self.originals() == *originals {
+            return Ok(());
+        }
+        let row = |(key, original): (&SettingKey, &Original)| (key.to_string(), original.clone());
+        let originals = originals.iter().map(row).collect();
+        let contents = SettingsFile { format: FORMAT, boot: self.boot.clone(), originals };
+        replace_file(&self.settings, &contents.to_bytes()?)
     }
 
     /// Writes the intent; it is on disk when this returns.
@@ -343,6 +428,15 @@ mod tests {
             .into()
     }
 
+    fn owned() -> Ownership {
+        let original = |(key, value): (&str, Option<&str>)| {
+            (key.parse().expect(key), Original::Was(value.map(str::to_owned)))
+        };
+        let originals =
+            [("sysctl net.ipv4.ip_forward", Some("0")), ("address 192.0.2.1 on eth0", None)];
+        Ownership { services: services(), originals: originals.map(original).into() }
+    }
+
     fn intent() -> Intent {
         let after: DirectorState = serde_json::from_str(
             r#"{"marking":[],"services":[{"key":"fwmark 10 ipv4","scheduler":"rr","netmask":4294967295,"real":[]}]}"#,
@@ -372,12 +466,12 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let run = folder.path().join("run");
         let journal = RunJournal::new(&run, "this boot").expect("/proc");
-        assert!(journal.services().is_empty());
-        journal.remember(&services()).expect("writable");
-        assert_eq!(journal.services(), services());
+        assert!(journal.owned().services.is_empty());
+        journal.remember(&owned()).expect("writable");
+        assert_eq!(journal.owned(), owned());
         let later = RunJournal::new(&run, "another boot").expect("/proc");
-        assert!(later.services().is_empty());
-        journal.remember(&BTreeSet::new()).expect("writable");
+        assert_eq!(later.owned(), Ownership::default());
+        journal.remember(&Ownership::default()).expect("writable");
         assert_eq!(fs::read_dir(&run).expect("readable").count(), 0, "nothing is left over");
     }
 
@@ -392,7 +486,21 @@ mod tests {
             r#"{"format":2,"boot":"b","services":["fwmark 10 ipv4","fwmark 0 ipv4"]}"#,
         ] {
             fs::write(&journal.services, text).expect("writable");
-            assert!(journal.services().is_empty(), "{text}");
+            assert!(journal.owned().services.is_empty(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_damaged_list_of_settings_is_not_trusted() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let journal = RunJournal::new(folder.path(), "b").expect("/proc");
+        journal.remember(&owned()).expect("writable");
+        let whole = fs::read(&journal.settings).expect("readable");
+        for at in 0..whole.len() {
+            let mut damaged = whole.clone();
+            damaged[at] ^= 1;
+            fs::write(&journal.settings, damaged).expect("writable");
+            assert!(journal.owned().originals.is_empty(), "{at}");
         }
     }
 

@@ -32,9 +32,11 @@ pub use progress::{Progress, Silent, Step};
 pub use recover::Recovered;
 
 use crate::backend::{Director, IpvsError, NetfilterError};
-use crate::plan::{ChangeLine, Conflict, FrameChange, MarkSwitch, Plan, ServiceChange, Shadow};
+use crate::plan::{
+    ChangeLine, Conflict, FrameChange, MarkSwitch, Plan, ServiceChange, SettingChange, Shadow,
+};
 use crate::state::{
-    DirectorState, Fingerprint, Frame, Observation, Record, ServiceKey, TransactionId,
+    DirectorState, Fingerprint, Frame, Observation, Original, Ownership, Record, TransactionId,
 };
 
 /// How often a plan is made anew because somebody else changed the ruleset meanwhile.
@@ -80,9 +82,9 @@ pub struct Transaction<'a> {
     identity: Identity,
     journal: &'a dyn Journal,
     progress: &'a mut dyn Progress,
-    /// Services that are ours although the ledger does not name them: what the journal
-    /// remembers, and what this transaction has made.
-    staged: BTreeSet<ServiceKey>,
+    /// What is ours although the ledger does not say so: what the journal remembers, and
+    /// what this transaction has made.
+    owned: Ownership,
     /// Whether the ruleset may be another one than was found.
     switched: bool,
     /// Whether the shadow maps may hold something, though the ruleset is else as it was.
@@ -114,28 +116,24 @@ pub struct Applied {
     pub generation: Option<u64>,
 }
 
-/// Reads both halves: the services that the ledger names, those of `desired`, and those
-/// of `staged`, which are ours although the ledger may not name them.
+/// Reads both halves and the settings: what the ledger names, what `desired` has, and what
+/// `owned` names, which is ours although the ledger may not say so.
 ///
 /// # Errors
 /// [`Cause`] of either half.
 pub fn observe(
     director: &Director<'_>,
     desired: &DirectorState,
-    staged: &BTreeSet<ServiceKey>,
+    owned: &Ownership,
 ) -> Result<Observation, Cause> {
     let ruleset = director.netfilter.observe()?;
     let mut keys: BTreeSet<_> = ruleset.value.ledger.services.keys().copied().collect();
     keys.extend(desired.services.keys());
-    keys.extend(staged);
+    keys.extend(&owned.services);
     let services = director.ipvs.observe(&keys)?;
-    Ok(Observation::join(ruleset.value, ruleset.generation, services, staged))
-}
-
-/// The services of a state that are ours.
-fn recorded(state: &DirectorState) -> BTreeSet<ServiceKey> {
-    let ours = state.services.iter().filter(|(_, service)| service.recorded);
-    ours.map(|(key, _)| *key).collect()
+    let keys = desired.settings.keys().chain(owned.originals.keys()).collect();
+    let settings = director.machine.observe(&keys)?;
+    Ok(Observation::join(ruleset.value, ruleset.generation, services, settings, owned))
 }
 
 impl<'a> Transaction<'a> {
@@ -146,13 +144,13 @@ impl<'a> Transaction<'a> {
         journal: &'a dyn Journal,
         progress: &'a mut dyn Progress,
     ) -> Self {
-        let staged = journal.services();
+        let owned = journal.owned();
         Self {
             director,
             identity,
             journal,
             progress,
-            staged,
+            owned,
             switched: false,
             shadowed: false,
             returning: false,
@@ -167,7 +165,7 @@ impl<'a> Transaction<'a> {
         self.progress.step(Step::Observe);
         let desired = aim.state;
         let observed =
-            observe(self.director, desired, &self.staged).map_err(TransactionError::Unread)?;
+            observe(self.director, desired, &self.owned).map_err(TransactionError::Unread)?;
         let conflicts = Conflict::find(&observed, desired);
         if !conflicts.is_empty() && !aim.adopt {
             return Err(TransactionError::Conflict(conflicts));
@@ -177,8 +175,9 @@ impl<'a> Transaction<'a> {
         let last = record_before.as_ref().map(|record| record.generation);
         if plan.is_empty() && self.journal.is_saved() {
             // What a killed transaction meant to make, and nobody made, is not ours.
-            if self.staged != recorded(desired) {
-                self.remember_at_last(&recorded(desired));
+            let owned = self.owned_in(desired);
+            if self.owned != owned {
+                self.remember_at_last(&owned);
             }
             return Ok(Outcome::InSync { generation: last });
         }
@@ -197,7 +196,9 @@ impl<'a> Transaction<'a> {
             before,
         };
         // What is adopted is ours when the ledger says so, not before.
-        let intended = &intent.services() - &intent.adopted();
+        let services = &intent.services() - &intent.adopted();
+        self.own_settings(desired, &plan);
+        let intended = Ownership { services, originals: self.owned.originals.clone() };
         self.journal.begin(&intent, &intended).map_err(TransactionError::Journal)?;
         match self.finish(intent, observed, &plan) {
             Ok(()) => {
@@ -220,7 +221,7 @@ impl<'a> Transaction<'a> {
         else {
             return error;
         };
-        let Ok(observed) = observe(self.director, desired, &self.staged) else { return error };
+        let Ok(observed) = observe(self.director, desired, &self.owned) else { return error };
         let is_known = |key| known.iter().any(|conflict| conflict.key == key);
         let mut conflicts = Conflict::find(&observed, desired);
         conflicts.retain(|conflict| !is_known(conflict.key));
@@ -239,7 +240,7 @@ impl<'a> Transaction<'a> {
             .and_then(|()| self.journal.commit(&intent).map_err(Cause::Durability));
         match carried_out {
             Ok(()) => {
-                self.end(&intent, Ending::Applied, &recorded(&intent.after));
+                self.end(&intent, Ending::Applied, &self.owned_in(&intent.after));
                 Ok(())
             }
             Err(cause) => Err(self.abort(intent, cause)),
@@ -254,11 +255,11 @@ impl<'a> Transaction<'a> {
         }
         match self.go_back(&intent) {
             Ok(()) => {
-                self.end(&intent, Ending::Restored, &recorded(&intent.before));
+                self.end(&intent, Ending::Restored, &self.owned_in(&intent.before));
                 TransactionError::Restored { cause }
             }
             Err((failure, remaining)) => {
-                self.end(&intent, Ending::Incomplete, &self.staged.clone());
+                self.end(&intent, Ending::Incomplete, &self.owned);
                 let incomplete = Incomplete { cause, failure, remaining };
                 TransactionError::Incomplete(Box::new(incomplete))
             }
@@ -267,17 +268,41 @@ impl<'a> Transaction<'a> {
 
     /// The kernel is as it shall be, whatever the disk says: a journal that could not be
     /// ended names a transaction for which nothing is left to do.
-    fn end(&self, intent: &Intent, ending: Ending, services: &BTreeSet<ServiceKey>) {
-        if let Err(error) = self.journal.end(intent, ending, services) {
+    fn end(&self, intent: &Intent, ending: Ending, owned: &Ownership) {
+        if let Err(error) = self.journal.end(intent, ending, owned) {
             tracing::warn!("the journal does not say that the transaction ended: {error}");
         }
     }
 
     /// Until the next transaction the journal then names too many services, which do not
     /// exist; the next one that finds nothing to do mends that too.
-    fn remember_at_last(&self, services: &BTreeSet<ServiceKey>) {
-        if let Err(error) = self.journal.remember(services) {
+    fn remember_at_last(&self, owned: &Ownership) {
+        if let Err(error) = self.journal.remember(owned) {
             tracing::warn!("the journal keeps what it said before the transaction: {error}");
+        }
+    }
+
+    /// What is ours when the kernel holds `state`: its recorded services, and its settings.
+    fn owned_in(&self, state: &DirectorState) -> Ownership {
+        let mut originals = self.owned.originals.clone();
+        originals.retain(|key, _| state.settings.contains_key(key));
+        let ours = state.services.iter().filter(|(_, service)| service.recorded);
+        Ownership { services: ours.map(|(key, _)| *key).collect(), originals }
+    }
+
+    /// What a plan changes is ours from now on, and what it was is known; what serves is
+    /// part of the state all the same.
+    fn own_settings(&mut self, desired: &DirectorState, plan: &Plan) {
+        // A daemon is stopped before it is started: the first change says what it was.
+        for change in plan.equip.iter().chain(&plan.strip) {
+            let original = self.owned.originals.entry(change.key.clone());
+            let original = original.or_insert(Original::Served);
+            if *original == Original::Served {
+                *original = Original::Was(change.before.clone());
+            }
+        }
+        for key in desired.settings.keys() {
+            self.owned.originals.entry(key.clone()).or_insert(Original::Served);
         }
     }
 
@@ -298,13 +323,15 @@ impl<'a> Transaction<'a> {
         let mut plan = plan.clone();
         for _ in 0..REPLANS {
             self.check_interruption()?;
+            self.change_settings(&plan.equip)?;
             self.change_services(Step::Stage, &plan.stage)?;
             self.check_interruption()?;
             if self.switch(&mut plan, &observed, record)? {
                 self.retire(&plan)?;
+                self.change_settings(&plan.strip)?;
                 return self.verify(target);
             }
-            observed = observe(self.director, target, &self.staged)?;
+            observed = observe(self.director, target, &self.owned)?;
             plan = Plan::between(&observed, target);
         }
         Err(Cause::Contended)
@@ -316,6 +343,10 @@ impl<'a> Transaction<'a> {
             Some(signal) if !self.switched && !self.returning => Err(Cause::Interrupted(signal)),
             _ => Ok(()),
         }
+    }
+
+    fn change_settings(&self, changes: &[SettingChange]) -> Result<(), Cause> {
+        if changes.is_empty() { Ok(()) } else { Ok(self.director.machine.apply(changes)?) }
     }
 
     fn change_services(
@@ -341,7 +372,7 @@ impl<'a> Transaction<'a> {
             let undone = undone.contains(&at);
             match change {
                 ServiceChange::AddService(key, _) if undone => drop(lost.insert(*key)),
-                ServiceChange::AddService(key, _) => drop(self.staged.insert(*key)),
+                ServiceChange::AddService(key, _) => drop(self.owned.services.insert(*key)),
                 ServiceChange::AddDestination(key, destination)
                     if !undone && lost.contains(key) =>
                 {
@@ -410,7 +441,7 @@ impl<'a> Transaction<'a> {
 
     fn verify(&mut self, target: &DirectorState) -> Result<(), Cause> {
         self.progress.step(Step::Verify);
-        let observed = observe(self.director, target, &self.staged)?;
+        let observed = observe(self.director, target, &self.owned)?;
         let differences = Plan::between(&observed, target);
         if differences.is_empty() { Ok(()) } else { Err(Cause::Differs(differences.lines())) }
     }
@@ -419,7 +450,7 @@ impl<'a> Transaction<'a> {
     /// where it was never switched: it may have drifted before, which is not ours to mend
     /// on the way back.
     fn way_back(&self, before: &DirectorState) -> Result<(Observation, Plan), Cause> {
-        let observed = observe(self.director, before, &self.staged)?;
+        let observed = observe(self.director, before, &self.owned)?;
         let mut plan = Plan::between(&observed, before);
         if !self.switched {
             plan.shadow = Shadow::default();
@@ -451,11 +482,13 @@ impl<'a> Transaction<'a> {
                 if self.switched {
                     return self.carry_out(before, observed, &plan, &record);
                 }
+                self.change_settings(&plan.equip)?;
                 self.change_services(Step::Stage, &plan.stage)?;
                 if !plan.switch.is_empty() {
                     self.lift_shadow(&observed.ruleset.shadow, observed.generation)?;
                 }
                 self.retire(&plan)?;
+                self.change_settings(&plan.strip)?;
                 let (_, left) = self.way_back(before)?;
                 if left.is_empty() { Ok(()) } else { Err(Cause::Differs(left.lines())) }
             });

@@ -5,7 +5,7 @@
 //! by the same executor, so a recovery that is itself interrupted is just begun again.
 
 use super::intent::{Ending, Intent, Purpose};
-use super::{Cause, Incomplete, Transaction, TransactionError, observe, recorded};
+use super::{Cause, Incomplete, Transaction, TransactionError, observe};
 use crate::plan::Plan;
 use crate::state::{Frame, Observation};
 
@@ -27,11 +27,11 @@ impl Transaction<'_> {
     /// [`TransactionError::Incomplete`].
     pub fn recover(mut self, mut intent: Intent) -> Result<Recovered, TransactionError> {
         // Services that were adopted are ours when the ledger says so, not before.
-        self.staged.extend(&intent.services() - &intent.adopted());
+        self.owned.services.extend(&intent.services() - &intent.adopted());
         // Nobody who asks to stop wants to leave this half done.
         self.returning = true;
-        let observed = observe(self.director, &intent.after, &self.staged)
-            .map_err(TransactionError::Unread)?;
+        let observed =
+            observe(self.director, &intent.after, &self.owned).map_err(TransactionError::Unread)?;
         let forward = goes_forward(&intent, &observed);
         // The ruleset is left alone on the way back when it is the one of before.
         self.switched = observed.ruleset.ledger.record != intent.record_before;
@@ -43,7 +43,7 @@ impl Transaction<'_> {
                 .and_then(|()| self.journal.commit(&intent).map_err(Cause::Durability));
             match finished {
                 Ok(()) => {
-                    self.end(&intent, Ending::Finished, &recorded(&intent.after));
+                    self.end(&intent, Ending::Finished, &self.owned_in(&intent.after));
                     return Ok(Recovered::Finished);
                 }
                 Err(cause) => Some(cause),
@@ -57,11 +57,11 @@ impl Transaction<'_> {
         }
         match self.go_back(&intent) {
             Ok(()) => {
-                self.end(&intent, Ending::Undone, &recorded(&intent.before));
+                self.end(&intent, Ending::Undone, &self.owned_in(&intent.before));
                 Ok(Recovered::Undone)
             }
             Err((failure, remaining)) => {
-                self.end(&intent, Ending::Incomplete, &self.staged.clone());
+                self.end(&intent, Ending::Incomplete, &self.owned);
                 let cause = failed.unwrap_or(Cause::Died);
                 let incomplete = Incomplete { cause, failure, remaining };
                 Err(TransactionError::Incomplete(Box::new(incomplete)))

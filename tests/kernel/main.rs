@@ -26,6 +26,7 @@ mod realserver;
 mod refused;
 mod same_as_tools;
 mod scene;
+mod settings;
 mod sip;
 #[path = "../states/mod.rs"]
 #[allow(unreachable_pub, reason = "shared with other test programs")]

@@ -34,7 +34,7 @@ impl Netfilter for Witness {
 /// What the ruleset is after each batch of the way to `marking`.
 fn lead_to(marking: &Marking) -> Vec<Observed<MarkRuleset>> {
     let (witness, memory) = (Witness::default(), MemoryDirector::new());
-    let director = Director { netfilter: &witness, ipvs: &memory };
+    let director = Director { netfilter: &witness, ipvs: &memory, machine: &memory };
     let identity = Identity {
         transaction: TransactionId(1),
         boot: "test".to_owned(),

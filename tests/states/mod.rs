@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use fwmarkctl::model::{Family, Forwarding, GroupName, Mark, PortRange, Prefix, Protocol, Tunnel};
 use fwmarkctl::state::{
     Destination, DestinationKey, DirectorState, MarkEntry, MarkKey, Marking, Netmask, ServiceFlags,
-    ServiceKey, ServiceTable, VirtualService,
+    ServiceKey, ServiceTable, Settings, VirtualService,
 };
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
@@ -131,7 +131,43 @@ pub(crate) fn keyed_service() -> impl Strategy<Value = (ServiceKey, VirtualServi
 /// A whole state.
 pub(crate) fn state() -> impl Strategy<Value = DirectorState> {
     let services = vec(keyed_service(), 0..5).prop_map(|pairs| pairs.into_iter().collect());
-    (marking(8), services).prop_map(|(marking, services)| DirectorState { marking, services })
+    (marking(8), services, settings()).prop_map(|(marking, services, settings)| DirectorState {
+        marking,
+        services,
+        settings,
+    })
+}
+
+/// What a director needs: some of a few settings, two of which [`foreign_settings`] has
+/// otherwise and one just so.
+pub(crate) fn settings() -> impl Strategy<Value = Settings> {
+    let rows = [
+        ("sysctl net.ipv4.ip_forward", "1"),
+        ("sysctl net.ipv4.vs.conntrack", "1"),
+        ("timeout tcp", "60"),
+        ("local-route 192.0.2.1", "present"),
+        ("rule ipv4 fwmark 0x4c560000/0xffff0000", "present"),
+        ("address 2001:db8::1 on eth0", "present"),
+        ("sync-daemon master", "interface eth0 id 1"),
+        ("sync-daemon master", "interface eth0 id 2"),
+        ("sync-daemon backup", "interface eth0 id 2"),
+    ];
+    proptest::sample::subsequence(rows.to_vec(), 0..4).prop_map(|rows| read_settings(&rows))
+}
+
+fn read_settings(rows: &[(&str, &str)]) -> Settings {
+    rows.iter().map(|(key, value)| (key.parse().expect(key), (*value).to_owned())).collect()
+}
+
+/// Settings as somebody else has made them.
+pub(crate) fn foreign_settings() -> Settings {
+    read_settings(&[
+        ("sysctl net.ipv4.ip_forward", "0"),
+        ("sysctl net.ipv4.vs.conntrack", "1"),
+        ("timeout tcp", "900"),
+        ("sync-daemon backup", "interface eth0 id 1"),
+        ("address 192.0.2.1 on eth0", "present"),
+    ])
 }
 
 /// Services of somebody else, on a mark and an address that no state of ours has.

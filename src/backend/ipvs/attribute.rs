@@ -10,6 +10,22 @@ use crate::model::{Family, KernelName};
 pub(super) mod top {
     pub(in crate::backend::ipvs) const SERVICE: u16 = 1;
     pub(in crate::backend::ipvs) const DESTINATION: u16 = 2;
+    pub(in crate::backend::ipvs) const DAEMON: u16 = 3;
+    pub(in crate::backend::ipvs) const TIMEOUT_TCP: u16 = 4;
+    pub(in crate::backend::ipvs) const TIMEOUT_TCP_FIN: u16 = 5;
+    pub(in crate::backend::ipvs) const TIMEOUT_UDP: u16 = 6;
+}
+
+/// Numbers of a synchronisation daemon's attributes (`IPVS_DAEMON_ATTR_*`).
+pub(super) mod daemon {
+    pub(in crate::backend::ipvs) const STATE: u16 = 1;
+    pub(in crate::backend::ipvs) const INTERFACE: u16 = 2;
+    pub(in crate::backend::ipvs) const ID: u16 = 3;
+    pub(in crate::backend::ipvs) const MAXLEN: u16 = 4;
+    pub(in crate::backend::ipvs) const GROUP: u16 = 5;
+    pub(in crate::backend::ipvs) const GROUP6: u16 = 6;
+    pub(in crate::backend::ipvs) const PORT: u16 = 7;
+    pub(in crate::backend::ipvs) const TTL: u16 = 8;
 }
 
 /// Numbers of a service's attributes (`IPVS_SVC_ATTR_*`).
@@ -103,9 +119,14 @@ impl Attribute {
         Self::bytes(kind, &bytes)
     }
 
-    /// A name with its closing NUL; it has room for one (15 characters at most).
+    /// A name with its closing NUL.
     pub(super) fn name(kind: u16, name: KernelName) -> Self {
-        let text = name.as_str().as_bytes();
+        Self::text(kind, name.as_str())
+    }
+
+    /// A text with its closing NUL; it has room for one (15 bytes at most).
+    pub(super) fn text(kind: u16, text: &str) -> Self {
+        let text = text.as_bytes();
         let mut attribute = Self::bytes(kind, text);
         if let Value::Bytes { length, .. } = &mut attribute.value {
             *length = text.len() + 1;

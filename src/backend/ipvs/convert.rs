@@ -250,7 +250,7 @@ fn read_method(number: u32, tunnel: u8, port: u16, flags: u16) -> Method {
 }
 
 /// The attributes within the attribute `kind` of an answer, behind its generic header.
-fn nested(payload: &[u8], kind: u16) -> Result<&[u8], NetlinkError> {
+pub(super) fn nested(payload: &[u8], kind: u16) -> Result<&[u8], NetlinkError> {
     let attributes = payload.get(4..).ok_or_else(|| missing("the generic header"))?;
     for attribute in NlasIterator::new(attributes) {
         let attribute = attribute.map_err(|error| malformed(&error))?;
@@ -289,7 +289,7 @@ fn name(attribute: &NlaBuffer<&[u8]>) -> Option<KernelName> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 
-fn malformed(error: &netlink_packet_core::DecodeError) -> NetlinkError {
+pub(super) fn malformed(error: &netlink_packet_core::DecodeError) -> NetlinkError {
     NetlinkError::Malformed(error.to_string())
 }
 

@@ -18,6 +18,11 @@ pub(super) enum Command {
     SetDestination = 6,
     DeleteDestination = 7,
     GetDestination = 8,
+    NewDaemon = 9,
+    DeleteDaemon = 10,
+    GetDaemon = 11,
+    SetConfig = 12,
+    GetConfig = 13,
 }
 
 /// A request to IPVS.

@@ -5,6 +5,7 @@
 //! such questions travel in one send.
 
 mod attribute;
+mod control;
 mod convert;
 mod message;
 mod words;
@@ -17,6 +18,7 @@ use netlink_packet_generic::ctrl::{GenlCtrl, GenlCtrlCmd};
 use netlink_packet_generic::{GenlFamily, GenlHeader};
 use rustix::io::Errno;
 
+pub(super) use self::control::Control;
 use self::convert::DestinationReading;
 use self::message::{Command, IpvsMessage, put};
 use super::{Activity, ActivityTable, Ipvs, IpvsError};

@@ -173,8 +173,8 @@ impl Watch<'_> {
 /// Whether the ruleset alone is another one than that of `state`.
 fn marks_differ(state: &DirectorState) -> Result<bool, Error> {
     let found = Nftables::new().observe().map_err(Cause::from)?;
-    let services = state.services.clone();
-    let assumed = Observation { ruleset: found.value, generation: found.generation, services };
+    let (ruleset, generation) = (found.value, found.generation);
+    let assumed = Observation { ruleset, generation, ..Observation::of(state) };
     Ok(!Plan::between(&assumed, state).switch.is_empty())
 }
 

@@ -1,5 +1,6 @@
 //! The director: the machine that fwmarkctl runs on.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::ops::Deref;
 use std::os::fd::AsRawFd;
@@ -74,9 +75,21 @@ impl Director {
         self.command("ipvsadm").arg("-R").stdin(lines).ok();
     }
 
-    /// The virtual services as `ipvsadm -Sn` writes them.
+    /// The virtual services as `ipvsadm -Sn` writes them: twice in a row, and none twice.
+    /// A dump misses some and repeats others while somebody edits theirs, be it in another
+    /// network namespace.
     pub(crate) fn ipvsadm_save(&self) -> String {
-        self.command("ipvsadm").arg("-Sn").ok()
+        let mut last = String::from("not read");
+        for _ in 0..20 {
+            let next = self.command("ipvsadm").arg("-Sn").ok();
+            let mut seen = BTreeSet::new();
+            let mut services = next.lines().filter(|line| line.starts_with("-A "));
+            if next == last && services.all(|line| seen.insert(line)) {
+                return next;
+            }
+            last = next;
+        }
+        panic!("the services do not come to rest: {last}")
     }
 
     /// Both families' services for `mark`, round-robin over `servers`, by hand.

@@ -104,6 +104,21 @@ impl Lab {
         &self.director
     }
 
+    /// Another director in the same networks, without VIPs.
+    pub(crate) fn second_director(&self) -> Director {
+        let second = Director::new(Namespace::new());
+        topology::join(&self.clients, &second);
+        for server in &self.real_servers {
+            Client::at(&second).wait_for_refusal(&server.v4(), 9);
+        }
+        second
+    }
+
+    /// The first director is gone, and the first VIP is at the second.
+    pub(crate) fn fail_over(&self, second: &Director) {
+        topology::fail_over(&self.clients, &self.director, second);
+    }
+
     /// Real server `number`, counted from 1 as in its name.
     pub(crate) fn rs(&self, number: usize) -> &RealServer {
         &self.real_servers[number - 1]

@@ -23,6 +23,31 @@ pub(super) fn build(client: &Namespace, director: &Director, servers: &[RealServ
     }
 }
 
+/// Connects another director, which has no VIP yet.
+pub(super) fn join(client: &Namespace, second: &Director) {
+    let path = second.namespace().path();
+    let mut lines = String::new();
+    for bridge in ["front", "back"] {
+        writeln!(lines, "link add dir2-{bridge} type veth peer name {bridge} netns {path}")
+            .unwrap();
+        writeln!(lines, "link set dir2-{bridge} master {bridge} up").unwrap();
+    }
+    client.ip(&lines);
+    second.ip("link set lo up\n\
+         link set front up\n\
+         link set back up\n\
+         addr add 172.18.100.2/24 dev front\n\
+         addr add 10.20.0.2/24 dev back\n");
+}
+
+/// The first director is cut off, and its first VIP moves to the second, as VRRP does it.
+pub(super) fn fail_over(client: &Namespace, director: &Director, second: &Director) {
+    director.ip("link set front down\nlink set back down");
+    second.ip(&format!("addr add {}/32 dev front", VIPS_V4[0]));
+    // What an announcement of the second one does.
+    client.ip("neigh flush dev front");
+}
+
 /// Makes a real server take packets for the VIPs, by hand.
 pub(super) fn prepare(server: &RealServer) {
     if server.kind().in_front() {

@@ -6,7 +6,6 @@ use std::str::FromStr;
 
 use fwmarkctl::compile::{Past, compile};
 use fwmarkctl::config::{Options, Sources, load};
-use fwmarkctl::model::MarkRange;
 use fwmarkctl::state::{DirectorState, MarkBook};
 use proptest::sample::{select, subsequence};
 use proptest::strategy::{Strategy, ValueTree};
@@ -26,7 +25,7 @@ impl Config {
             .unwrap_or_else(|errors| panic!("{errors}\n{text}"));
         // A mark that is remembered is the one that is chosen anew: it depends on the name.
         let book = MarkBook::default();
-        let compiled = compile(&config.groups, MarkRange::DEFAULT, Past::of(&book)).unwrap();
+        let compiled = compile(&config.groups, &config.director, Past::of(&book)).unwrap();
         Self { text, state: compiled.state }
     }
 }

@@ -1,13 +1,13 @@
 //! A director whose processes die, and the questions that are asked afterwards.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use fwmarkctl::backend;
 use fwmarkctl::backend::ipvs::KernelIpvs;
+use fwmarkctl::backend::machine::KernelMachine;
 use fwmarkctl::backend::nftables::Nftables;
 use fwmarkctl::plan::Plan;
-use fwmarkctl::state::{DirectorState, Fingerprint};
+use fwmarkctl::state::{DirectorState, Fingerprint, Ownership};
 use fwmarkctl::transaction::{Found, History, RunJournal, Trial, TrialFile, observe};
 
 use super::foreign::{self, Dump};
@@ -109,9 +109,10 @@ impl Machine {
     /// What would lead to `state`.
     fn plan(&self, state: &DirectorState) -> Plan {
         self.director.run(|| {
-            let (nftables, ipvs) = (Nftables::new(), KernelIpvs::new());
-            let kernel = backend::Director { netfilter: &nftables, ipvs: &ipvs };
-            let seen = observe(&kernel, state, &BTreeSet::new()).unwrap();
+            let (nftables, ipvs, machine) =
+                (Nftables::new(), KernelIpvs::new(), KernelMachine::new());
+            let kernel = backend::Director { netfilter: &nftables, ipvs: &ipvs, machine: &machine };
+            let seen = observe(&kernel, state, &Ownership::default()).unwrap();
             Plan::between(&seen, state)
         })
     }

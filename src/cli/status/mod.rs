@@ -1,5 +1,7 @@
 //! `status`: what the director does now, group by group.
 
+mod director;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -15,6 +17,7 @@ use crate::model::{Group, GroupName};
 use crate::plan::{ChangeLine, Plan};
 use crate::state::{DirectorState, MarkKey, Observation, ServiceKey, VirtualService};
 use crate::transaction::Cause;
+use director::Settings;
 
 /// What is shown of one group; `None` is what the kernel holds of no group.
 #[derive(Default)]
@@ -67,15 +70,21 @@ pub(super) fn run(context: &mut Context, only: &[String], check: bool) -> Result
             name.as_ref().is_some_and(|name| only.iter().any(|wanted| wanted == name.as_str()))
         });
     }
+    let settings = Settings::of(&observed, plan.as_ref());
     let in_sync = plan.as_ref().map(Plan::is_empty);
     let generation = observed.ruleset.ledger.record.as_ref().map(|record| record.generation);
     if context.output.is_json() {
         let mut document = document(&entries, &activity, in_sync, generation);
+        if only.is_empty() {
+            document["director"] = json!(settings);
+        }
         document["pending"] = unfinished.pending();
         document["interrupted"] = json!(unfinished.interrupted);
         context.output.json(&document)?;
     } else {
-        let text = text(&entries, &activity, in_sync, generation, &context.output)
+        let director = only.is_empty().then(|| settings.text(&context.output));
+        let text = director.unwrap_or_default()
+            + &text(&entries, &activity, in_sync, generation, &context.output)
             + &unfinished.text(&context.output);
         context.output.text(&text)?;
     }
@@ -100,7 +109,8 @@ fn entries<'a>(
         let shown = entries.entry(service.group.clone()).or_default();
         shown.services.push((*key, service));
     }
-    for line in plan.map(Plan::lines).unwrap_or_default() {
+    let lines = plan.map(Plan::lines).unwrap_or_default();
+    for line in lines.into_iter().filter(|line| !line.object.is_setting()) {
         entries.entry(line.group.clone()).or_default().changes.push(line);
     }
     entries
