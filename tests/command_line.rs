@@ -91,7 +91,6 @@ fn usage_errors_exit_with_2_and_have_a_json_twin() {
 #[test]
 fn what_comes_later_is_said_and_not_ignored() {
     for (config, word) in [
-        (format!("{WEB}via = \"address\"\n"), "via"),
         (format!("{WEB}forward = \"fullnat\"\n"), "fullnat"),
         (format!("[director]\nbackend = \"iptables\"\n{WEB}"), "iptables"),
         (format!("[director]\nlocal-traffic = true\n{WEB}"), "local-traffic"),

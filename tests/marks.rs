@@ -119,6 +119,22 @@ fn a_renamed_group_keeps_its_mark() {
 }
 
 #[test]
+fn a_group_by_address_holds_no_mark() {
+    let text = "[group.web]\nvia=\"address\"\npersistence=\"ppc\"\nvips=[\"10.0.0.1\"]\n\
+                ports=[80,443]\nreal=[\"10.1.0.1\"]\n\
+                [group.off]\nvia=\"address\"\nenabled=false\nvips=[\"10.0.0.1\"]\nports=[80]\n\
+                real=[\"10.1.0.1\"]\n";
+    let config = load(Sources::text(text), &Options::default()).expect("a valid config");
+    let none = MarkBook::default();
+    let marks = "1-1".parse().expect("a range");
+    let director = DirectorSettings { marks, ..DirectorSettings::default() };
+    let compiled = compile(&config.groups, &director, Past::of(&none));
+    let compiled = compiled.expect("no mark is wanted");
+    assert_eq!((compiled.marks, compiled.state.marking.len()), (none, 0));
+    assert_eq!(compiled.state.services.len(), 2);
+}
+
+#[test]
 fn a_fixed_mark_takes_precedence_over_a_remembered_one() {
     let range: MarkRange = "100-101".parse().expect("a range");
     let text = "[group.a]\nvips=[\"10.0.0.1\"]\nports=[\"80/tcp\"]\nreal=[\"10.1.0.1\"]\n\

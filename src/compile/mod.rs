@@ -5,7 +5,7 @@ mod marks;
 mod services;
 mod settings;
 
-use crate::model::{DirectorSettings, Group, Mark, MarkRange};
+use crate::model::{DirectorSettings, Group, Mark, MarkRange, Via};
 use crate::state::{DirectorState, MarkBook, Marking};
 
 /// Why groups cannot be compiled; everything else was refused when they were read.
@@ -63,6 +63,9 @@ pub fn compile(
         for (mark, listeners) in marks.of_group(group) {
             marking::add(&mut state.marking, group, mark, &listeners);
             services::add(&mut state.services, group, mark);
+        }
+        if group.via == Via::Address {
+            services::add_by_address(&mut state.services, group);
         }
     }
     let of_group =

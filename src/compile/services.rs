@@ -1,6 +1,7 @@
-//! The virtual services of a mark: one for each family that the group has a VIP of.
+//! The virtual services: of a mark one for each family that the group has a VIP of; by
+//! address one for each VIP and listener.
 
-use crate::model::{Family, Group, Mark, Persistence, RealServer};
+use crate::model::{Family, Group, Listener, Mark, Persistence, Protocol, RealServer};
 use crate::state::{
     Destination, DestinationKey, Netmask, ServiceFlags, ServiceKey, ServiceTable, VirtualService,
 };
@@ -9,6 +10,31 @@ pub(super) fn add(services: &mut ServiceTable, group: &Group, mark: Mark) {
     for family in Family::BOTH {
         if has_vip(group, family) {
             services.insert(ServiceKey::Mark { mark, family }, service(group, family));
+        }
+    }
+}
+
+/// The classical services of a group. For "any", which is PCC, the port is 0: the kernel
+/// then takes every port that has no service of its own (`ip_vs_service_find`,
+/// `net/netfilter/ipvs/ip_vs_ctl.c`).
+pub(super) fn add_by_address(services: &mut ServiceTable, group: &Group) {
+    for vip in &group.vips {
+        for Listener { protocol, ports } in group.listeners.iter() {
+            let port = ports.first();
+            let mut service = service(group, vip.family());
+            // ipvsadm(8) refuses it elsewhere, where the kernel ignores it.
+            if protocol != Protocol::Udp {
+                service.flags = service.flags.without(ServiceFlags::ONE_PACKET);
+            }
+            // As ipvsadm(8) writes it; where ports are not mapped the kernel ignores it.
+            for destination in &mut service.destinations {
+                if destination.key.port == 0 {
+                    destination.key.port = port;
+                }
+            }
+            service.destinations.sort_unstable_by_key(|destination| destination.key);
+            let key = ServiceKey::Address { address: vip.address(), protocol, port };
+            services.insert(key, service);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::model::{Listener, PortRange};
+use crate::model::{Listener, PortRange, Via};
 
 use super::codes::Code;
 use super::diagnostic::{Diagnostic, MAX_ERRORS, Report, Spot};
@@ -126,9 +126,12 @@ fn overlap<'r>(
     let message = format!("group {other}: {both} of {vip} is claimed by group {one} already");
     let diagnostic = report.error(Code::Claimed, vip_spot(second), &message);
     diagnostic.group = Some(other);
-    diagnostic.label(format!("{} of {} again", second.listener, second.vip)).also(label).help(
-        "a packet can have one mark: take the port or the VIP out of one of them, or merge them",
-    )
+    let help = if draft(first).via == Via::Mark && draft(second).via == Via::Mark {
+        "a packet can have one mark: take the port or the VIP out of one of them, or merge them"
+    } else {
+        "a packet has one service, and IPVS looks for that of its mark before that of its address: take the port or the VIP out of one of them, or merge them"
+    };
+    diagnostic.label(format!("{} of {} again", second.listener, second.vip)).also(label).help(help)
 }
 
 /// What two listeners that overlap have in common.

@@ -1,6 +1,6 @@
 //! `real`: the real servers of a group.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use toml::de::DeValue;
@@ -9,6 +9,7 @@ use crate::model::{Forwarding, MAX_WEIGHT, RealServer};
 
 use super::codes::Code;
 use super::diagnostic::Spot;
+use super::listeners::ReadListeners;
 use super::reader::{Checked, Field, Fields, Reported, Scope, Value};
 use super::{forwarding, schema};
 
@@ -88,6 +89,31 @@ fn duplicate(scope: &mut Scope<'_>, read: &ReadServer, first: Spot) {
         .label("again here")
         .also(other)
         .help("leave one out; for a larger share give it a larger weight");
+}
+
+/// Whether no real server is listed with the port that it would have anyway: to services by
+/// address the two are one.
+pub(super) fn apart(
+    scope: &mut Scope<'_>,
+    listeners: &ReadListeners,
+    servers: &[ReadServer],
+) -> bool {
+    let ports: BTreeSet<u16> =
+        listeners.written.iter().map(|(listener, _)| listener.ports.first()).collect();
+    let plain: HashMap<IpAddr, Spot> = servers
+        .iter()
+        .filter(|read| read.server.port.is_none())
+        .map(|read| (read.server.address, read.address))
+        .collect();
+    let mut sound = true;
+    for read in servers.iter().filter(|read| read.server.port.is_some_and(|it| ports.contains(&it)))
+    {
+        if let Some(&first) = plain.get(&read.server.address) {
+            sound = false;
+            duplicate(scope, read, first);
+        }
+    }
+    sound
 }
 
 fn server(

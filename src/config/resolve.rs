@@ -6,7 +6,6 @@ use crate::model::{
 
 use super::codes::Code;
 use super::diagnostic::Spot;
-use super::director::not_yet;
 use super::listeners::{ReadListeners, Written};
 use super::presets::Presets;
 use super::reader::{Checked, Fields, Reported, Scope, Value};
@@ -28,6 +27,8 @@ pub(super) struct Draft {
     pub(super) listeners: Vec<Written>,
     /// The marks that the user chose.
     pub(super) marks: Vec<(Mark, Spot)>,
+    /// What its services listen to.
+    pub(super) via: Via,
     /// The group.
     pub(super) group: Option<Group>,
 }
@@ -80,13 +81,17 @@ pub(super) fn group(
     };
     let servers = real_servers::read(scope, header, fields.get("real"), forward);
     let via = via(scope, &fields, mode, &vips, &listeners);
+    let by_address = via == Ok(Via::Address);
     let mut sound = true;
     if let (Ok(vips), Ok(servers)) = (&vips, &servers) {
         sound &= families(scope, vips, servers);
     }
     if let (Ok(listeners), Ok(servers)) = (&listeners, &servers) {
-        sound &= mapped_ports(scope, mode, listeners, servers);
-        if mode.is_ok_and(|mode| mode.is_some()) {
+        let apart = by_address || mode == Ok(Some(Mode::Ppc));
+        sound &= mapped_ports(scope, apart, listeners, servers);
+        if by_address {
+            sound &= real_servers::apart(scope, listeners, servers);
+        } else if mode.is_ok_and(|mode| mode.is_some()) {
             persistent_port(scope, listeners, servers);
         }
     }
@@ -106,6 +111,7 @@ pub(super) fn group(
         vips: vips.as_ref().map_or(Vec::new(), Vec::clone),
         listeners: written.map_or(Vec::new(), <[Written]>::to_vec),
         marks: marks.as_ref().map_or(Vec::new(), |read| read.written.clone()),
+        via: via.unwrap_or_default(),
         group: None,
     };
     // Everything is read before the first `?`, so that every mistake is reported.
@@ -164,7 +170,7 @@ fn persistent_port(scope: &mut Scope<'_>, listeners: &ReadListeners, servers: &[
                 "the kernel does not map ports of a persistent mark: clients will be refused",
             )
             .label("ignored by IPVS")
-            .help("let the real server listen on the port of the VIP, or leave persistence out; scheduler = \"mh\" or \"sh\" keeps a client on its server without it");
+            .help("use persistence = \"ppc\" with via = \"address\", which maps ports, or let the real server listen on the port of the VIP; without persistence, scheduler = \"mh\" or \"sh\" keeps a client on its server");
     }
 }
 
@@ -237,8 +243,6 @@ fn via(
             .help("leave via out: the group then goes by mark");
         return Err(Reported);
     }
-    not_yet(scope, field.value, "via = \"address\"")
-        .help("leave via out: the group then goes by mark, which clients do not notice");
     Ok(via)
 }
 
@@ -281,18 +285,17 @@ fn families(scope: &mut Scope<'_>, vips: &[(Prefix, Spot)], servers: &[ReadServe
 }
 
 /// Whether every real server with a port gets the packets of one port only: IPVS sends
-/// every port of a mark to it.
+/// every port of a mark to it. `apart` is whether each listener has a service of its own.
 fn mapped_ports(
     scope: &mut Scope<'_>,
-    mode: Checked<Option<Mode>>,
+    apart: bool,
     listeners: &ReadListeners,
     servers: &[ReadServer],
 ) -> bool {
     let single = |(listener, _): &Written| listener.ports.is_single();
     let same = |pair: &[Written]| pair[0].0.ports == pair[1].0.ports;
-    let per_listener = mode == Ok(Some(Mode::Ppc));
     let written = &listeners.written;
-    let one_port = written.iter().all(single) && (per_listener || written.windows(2).all(same));
+    let one_port = written.iter().all(single) && (apart || written.windows(2).all(same));
     let mapped = servers.iter().find_map(|read| Some((read.server.port?, read.port?)));
     let (Some((port, spot)), false) = (mapped, one_port) else { return true };
     let ports = |listener: &Listener| listener.to_string();

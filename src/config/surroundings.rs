@@ -184,8 +184,9 @@ pub(super) fn sync(scope: &mut Scope<'_>, field: Field<'_>) -> Checked<Sync> {
     let id = number("id", 0, 255);
     let port = number("port", 1, u16::MAX);
     let ttl = number("ttl", 1, 255);
-    // The bound of ipvsadm(8); the header alone is 8 bytes (`ip_vs_sync.c`).
-    let maxlen = number("maxlen", 64, 65_507);
+    // A backup takes no less, whatever it is told (`start_sync_thread`, `ip_vs_sync.c`);
+    // and no datagram is longer.
+    let maxlen = number("maxlen", 1024, 65_507);
     let group = fields.get("group").map(|field| multicast(scope, field.value)).transpose();
     let byte = |number: Option<u16>| number.and_then(|number| u8::try_from(number).ok());
     let channel = SyncChannel {

@@ -148,7 +148,8 @@ impl SyncChannel {
             && open(self.group, found.group)
             && open(self.port, found.port)
             && open(self.ttl, found.ttl)
-            && open(self.maxlen, found.maxlen)
+            // A device that takes less has the last word (`start_sync_thread`, `ip_vs_sync.c`).
+            && self.maxlen.is_none_or(|most| found.maxlen.is_some_and(|bytes| bytes <= most))
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::state::{DirectorState, Observation, ServiceKey, VirtualService};
 
-/// A virtual service on one of our marks that we did not make.
+/// A virtual service on one of our marks or addresses that we did not make.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conflict {
     /// What it listens to.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{FrameChange, Plan, ServiceChange};
+use super::{EntryChange, FrameChange, Plan, ServiceChange};
 use crate::model::GroupName;
 use crate::state::{Lookup, ServiceKey};
 
@@ -11,6 +11,7 @@ impl Plan {
     pub fn notes(&self) -> Vec<String> {
         self.exchanged_schedulers()
             .chain(self.exchanged_marks())
+            .chain(self.exchanged_kinds())
             .chain(self.rebuilt_intervals())
             .collect()
     }
@@ -68,6 +69,38 @@ impl Plan {
             )
         })
     }
+
+    /// The same where a group goes from marks to addresses or back: its services of the
+    /// other kind are others.
+    fn exchanged_kinds(&self) -> impl Iterator<Item = String> {
+        let retired: BTreeSet<_> = self.retire.iter().filter_map(removed_service).collect();
+        let added: BTreeSet<_> = self.stage.iter().filter_map(added_service).collect();
+        let exchanged =
+            self.switch.entries.iter().filter_map(|EntryChange { key, before, after }| {
+                let by_address = ServiceKey::Address {
+                    address: key.destination.address(),
+                    protocol: key.protocol,
+                    port: key.ports.first(),
+                };
+                let (entry, now) = match (before, after) {
+                    (Some(before), None) if added.contains(&by_address) => {
+                        let by_mark = ServiceKey::Mark { mark: before.mark?, family: key.family() };
+                        retired.contains(&by_mark).then_some((before, "address"))
+                    }
+                    (None, Some(after)) => retired.contains(&by_address).then_some((after, "mark")),
+                    _ => None,
+                }?;
+                Some((entry.group.clone(), now))
+            });
+        let groups: BTreeSet<_> = exchanged.collect();
+        groups.into_iter().map(|(group, now)| {
+            format!(
+                "established connections of {} fall silent: it goes by {now}, and they go with \
+                 the services that it had; new connections are not refused",
+                named(group.as_ref())
+            )
+        })
+    }
 }
 
 fn named(group: Option<&GroupName>) -> String {
@@ -82,11 +115,19 @@ fn removed_service(change: &ServiceChange) -> Option<ServiceKey> {
     }
 }
 
+/// The service that a change adds, if it does.
+fn added_service(change: &ServiceChange) -> Option<ServiceKey> {
+    match change {
+        ServiceChange::AddService(key, _) => Some(*key),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::model::{Family, Mark, PortRange, Protocol};
-    use crate::plan::{EntryChange, MarkSwitch};
+    use crate::plan::MarkSwitch;
     use crate::state::{MarkEntry, MarkKey, ServiceFlags, VirtualService};
 
     /// An entry change of the port 80, or of the range from there.
@@ -104,9 +145,9 @@ mod tests {
         }
     }
 
-    /// The removal of the service of a mark.
-    fn removal(mark: u32) -> ServiceChange {
-        let service = VirtualService {
+    /// A service, whatever it listens to.
+    fn service() -> VirtualService {
+        VirtualService {
             group: None,
             recorded: true,
             scheduler: "rr".parse().expect("a name"),
@@ -115,9 +156,13 @@ mod tests {
             netmask: crate::state::Netmask::host(Family::Ipv4),
             engine: None,
             destinations: Vec::new(),
-        };
+        }
+    }
+
+    /// The removal of the service of a mark.
+    fn removal(mark: u32) -> ServiceChange {
         let mark = Mark::new(mark).expect("a mark");
-        ServiceChange::RemoveService(ServiceKey::Mark { mark, family: Family::Ipv4 }, service)
+        ServiceChange::RemoveService(ServiceKey::Mark { mark, family: Family::Ipv4 }, service())
     }
 
     fn notes(frame: FrameChange, entries: Vec<EntryChange>, retire: Vec<u32>) -> Vec<String> {
@@ -154,5 +199,23 @@ mod tests {
         let same = vec![change("192.0.2.1", 80, Some(1), Some(1))];
         assert_eq!(notes(keep, same, vec![1]), [""; 0]);
         assert_eq!(notes(keep, vec![change("192.0.2.1", 80, Some(1), None)], vec![1]), [""; 0]);
+    }
+
+    #[test]
+    fn connections_of_a_group_that_goes_the_other_way_are_noted() {
+        let key: ServiceKey = "tcp 192.0.2.1:80".parse().expect("a service");
+        let plan = |entries, stage: Vec<ServiceChange>, retire: Vec<ServiceChange>| {
+            let switch = MarkSwitch { entries, ..MarkSwitch::default() };
+            Plan { stage, switch, retire, ..Plan::default() }.notes()
+        };
+        let add = || vec![ServiceChange::AddService(key, service())];
+        let leaves = || vec![change("192.0.2.1", 80, Some(1), None)];
+        let found = plan(leaves(), add(), vec![removal(1)]);
+        assert!(found[0].contains("group web fall silent: it goes by address"), "{found:?}");
+        // In a trial the service of the mark stays.
+        assert_eq!(plan(leaves(), add(), vec![]), [""; 0]);
+        let back = vec![change("192.0.2.1", 80, None, Some(1))];
+        let found = plan(back, vec![], vec![ServiceChange::RemoveService(key, service())]);
+        assert!(found[0].contains("group web fall silent: it goes by mark"), "{found:?}");
     }
 }

@@ -1,6 +1,8 @@
 //! Text for `ipvsadm -R` (ipvsadm(8)).
 
-use crate::model::{Family, SchedulerFlag, Tunnel, TunnelChecksum};
+use std::net::SocketAddr;
+
+use crate::model::{Family, Protocol, SchedulerFlag, Tunnel, TunnelChecksum};
 use crate::state::{
     Destination, DirectorState, Method, Netmask, ServiceFlags, ServiceKey, VirtualService,
 };
@@ -23,11 +25,12 @@ fn service_name(key: ServiceKey) -> String {
         ServiceKey::Mark { mark, family: Family::Ipv4 } => format!("-f {}", mark.get()),
         ServiceKey::Mark { mark, family: Family::Ipv6 } => format!("-f {} -6", mark.get()),
         ServiceKey::Address { address, protocol, port } => {
-            let option = &protocol.as_str()[..1];
-            match address {
-                std::net::IpAddr::V4(v4) => format!("-{option} {v4}:{port}"),
-                std::net::IpAddr::V6(v6) => format!("-{option} [{v6}]:{port}"),
-            }
+            let option = match protocol {
+                Protocol::Tcp => "-t",
+                Protocol::Udp => "-u",
+                Protocol::Sctp => "--sctp-service",
+            };
+            format!("{option} {}", SocketAddr::new(address, port))
         }
     }
 }

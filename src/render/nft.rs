@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Write};
 
 use crate::model::{Family, Mark, PortRange};
-use crate::state::{DirectorState, Lookup, MarkEntry, MarkKey, ServiceKey};
+use crate::state::{DirectorState, LedgerEntry, Lookup, MarkEntry, MarkKey, ServiceKey};
 
 /// The names and types of the maps, and the rule that looks each up: first whole
 /// addresses with a port, then whole addresses with any port, then ranges; and the shadow
@@ -17,6 +17,13 @@ const MAPS: [(&str, &str, &str); 8] = [
     ("range6", "ipv6_addr . inet_proto . inet_service", "ip6 daddr . meta l4proto . th dport"),
     ("shadow4", "ipv4_addr . inet_proto . inet_service", "ip daddr . meta l4proto . th dport"),
     ("shadow6", "ipv6_addr . inet_proto . inet_service", "ip6 daddr . meta l4proto . th dport"),
+];
+
+/// The names and types of the ledger's sets.
+const LEDGER: [(&str, &str); 3] = [
+    ("services", "mark . nf_proto"),
+    ("services4", "ipv4_addr . inet_proto . inet_service"),
+    ("services6", "ipv6_addr . inet_proto . inet_service"),
 ];
 
 /// The marking half of a state as a script for `nft -f`. It replaces the table, whatever
@@ -46,16 +53,13 @@ fn write_table(text: &mut String, state: &DirectorState) -> fmt::Result {
         write_elements(text, entries.map(|(key, entry)| element(key, entry)))?;
         writeln!(text, "\t}}\n")?;
     }
-    writeln!(text, "\tset services {{")?;
-    writeln!(text, "\t\ttype mark . nf_proto")?;
-    write_elements(
-        text,
-        state.ledger_entries().filter_map(|(key, entry)| {
-            let ServiceKey::Mark { mark, family } = key else { return None };
-            Some(format!("{:#010x} . {family} comment \"{}\"", mark.get(), entry.to_comment()))
-        }),
-    )?;
-    writeln!(text, "\t}}\n")?;
+    for (name, kind) in LEDGER {
+        writeln!(text, "\tset {name} {{")?;
+        writeln!(text, "\t\ttype {kind}")?;
+        let entries = state.ledger_entries().filter(|(key, _)| ledger_of(*key) == name);
+        write_elements(text, entries.map(|(key, entry)| ledger_element(key, &entry)))?;
+        writeln!(text, "\t}}\n")?;
+    }
     writeln!(text, "\tchain ledger {{\n\t}}\n")?;
     writeln!(text, "\tchain prerouting {{")?;
     writeln!(text, "\t\ttype filter hook prerouting priority mangle; policy accept;")?;
@@ -86,6 +90,25 @@ fn map_of(key: &MarkKey) -> &'static str {
         (Lookup::Range, Family::Ipv4) => "range4",
         (Lookup::Range, Family::Ipv6) => "range6",
     }
+}
+
+/// The ledger's set that holds `key`.
+fn ledger_of(key: ServiceKey) -> &'static str {
+    match (key, key.family()) {
+        (ServiceKey::Mark { .. }, _) => "services",
+        (ServiceKey::Address { .. }, Family::Ipv4) => "services4",
+        (ServiceKey::Address { .. }, Family::Ipv6) => "services6",
+    }
+}
+
+fn ledger_element(key: ServiceKey, entry: &LedgerEntry) -> String {
+    let key = match key {
+        ServiceKey::Mark { mark, family } => format!("{:#010x} . {family}", mark.get()),
+        ServiceKey::Address { address, protocol, port } => {
+            format!("{address} . {protocol} . {port}")
+        }
+    };
+    format!("{key} comment \"{}\"", entry.to_comment())
 }
 
 fn element(key: &MarkKey, entry: &MarkEntry) -> String {

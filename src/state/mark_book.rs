@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::model::{Group, GroupName, Listener, Mark};
+use crate::model::{Group, GroupName, Listener, Mark, Via};
 
 /// Who holds a mark: a group, or one listener of a group (PPC).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,10 +17,12 @@ pub struct MarkHolder {
 }
 
 impl MarkHolder {
-    /// Everyone in `group` who holds a mark.
+    /// Everyone in `group` who holds a mark; nobody in one that goes by address.
     pub fn of_group(group: &Group) -> Box<dyn Iterator<Item = Self> + '_> {
         let holder = |listener| Self { group: group.name.clone(), listener };
-        if group.is_per_listener() {
+        if group.via == Via::Address {
+            Box::new(std::iter::empty())
+        } else if group.is_per_listener() {
             Box::new(group.listeners.iter().map(move |listener| holder(Some(listener))))
         } else {
             Box::new(std::iter::once(holder(None)))

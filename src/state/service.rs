@@ -115,6 +115,12 @@ impl ServiceFlags {
         Self(self.0 | others.0)
     }
 
+    /// These flags but for `others`.
+    #[must_use]
+    pub fn without(self, others: Self) -> Self {
+        Self(self.0 & !others.0)
+    }
+
     /// Whether every one of `others` is set.
     pub fn contains(self, others: Self) -> bool {
         self.0 & others.0 == others.0

@@ -122,7 +122,7 @@ fn ports_and_vips_come_and_go_beside_those_that_stay() {
 /// the connections that it had.
 #[test]
 fn another_mark_refuses_nobody_and_silences_the_groups_own_connections_alone() {
-    let other = Group { mark: 11, ..web() };
+    let other = Group { mark: Some(11), ..web() };
     Scene::play(&[web(), mail()], &[&WEB, &MAIL], |scene| {
         let own = |line: &Line| line.to(&WEB) && line.is_talk();
         let new = |line: &Line| line.to(&WEB) && !line.is_talk();
@@ -139,6 +139,30 @@ fn another_mark_refuses_nobody_and_silences_the_groups_own_connections_alone() {
         }
         scene.survived("another mark, new connections", new);
         scene.unnoticed("another mark", others);
+    });
+}
+
+/// Services of both kinds exist while the marks switch. The old ones go then, and with
+/// them the connections that they had.
+#[test]
+fn a_group_goes_by_address_and_back_and_nobody_new_is_refused() {
+    let plain = Group { mark: None, ..web() };
+    Scene::play(&[web(), mail()], &[&WEB, &MAIL], |scene| {
+        let own = |line: &Line| line.to(&WEB) && line.is_talk();
+        let new = |line: &Line| line.to(&WEB) && !line.is_talk();
+        let others = |line: &Line| !line.to(&WEB);
+        for _ in 0..2 {
+            for (group, way) in [(plain.clone(), "address"), (web(), "mark")] {
+                let told = scene.change(&[group, mail()], |line| !own(line));
+                let note = format!(
+                    "note: established connections of group web fall silent: it goes by {way}"
+                );
+                assert_eq!(told.matches(&note).count(), 1, "{told}");
+            }
+            scene.survived("by address and back", own);
+        }
+        scene.survived("by address and back, new connections", new);
+        scene.unnoticed("by address and back", others);
     });
 }
 
@@ -180,7 +204,7 @@ fn groups_are_swapped_at_once_beside_one_that_stays() {
 /// It takes the VIP and the port over, and there is no other service.
 #[test]
 fn the_only_group_gives_way_to_another_and_nobody_is_refused_or_reset() {
-    let post = Group { name: "post", mark: 26, ..mail() };
+    let post = Group { name: "post", mark: Some(26), ..mail() };
     Scene::play(&[mail()], &[&MAIL], |scene| {
         for _ in 0..2 {
             scene.change(std::slice::from_ref(&post), |line| !line.is_talk());

@@ -5,6 +5,7 @@
 //! namespaces (see `lab`), so that any number of them can run at once.
 #![allow(clippy::unwrap_used, reason = "a test that can't go on panics")]
 
+mod by_address;
 mod change;
 mod clear;
 mod drift;

@@ -131,6 +131,38 @@ fn ppc_with_chosen_and_automatic_marks_and_wide_clients() {
 }
 
 #[test]
+fn services_by_address_beside_those_by_mark() {
+    same(
+        r#"
+        [group.plain]
+        vips = ["198.51.100.7", "2001:db8::7"]
+        ports = ["80/tcp", "53/udp", "5060/sctp"]
+        via = "address"
+        one-packet = true
+        persistence = { mode = "ppc", netmask = 24 }
+        real = [
+            { address = "10.0.0.1", forward = "nat", port = 8080 },
+            { address = "10.0.0.2", forward = "nat" },
+            "10.0.0.3",
+            { address = "10.0.0.4", forward = "tun" },
+            "2001:db8:1::1",
+        ]
+
+        [group.everything]
+        vips = ["198.51.100.8", "2001:db8::8"]
+        via = "address"
+        persistence = "pcc"
+        real = ["10.0.0.1", "2001:db8:1::1"]
+
+        [group.marked]
+        vips = ["198.51.100.7"]
+        ports = ["443/tcp"]
+        real = ["10.0.0.1"]
+        "#,
+    );
+}
+
+#[test]
 fn every_way_of_forwarding() {
     same(
         r#"

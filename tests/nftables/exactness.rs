@@ -53,6 +53,17 @@ table inet fwmarkctl {
       11 . ipv4 comment "dns 0000000000000001", 0xffffffff . ipv6 comment "six",
     }
   }
+  set services4 {
+    type ipv4_addr . inet_proto . inet_service
+    elements = {
+      192.0.2.9 . tcp . 80 comment "plain 0000000000000002",
+      192.0.2.9 . udp . 0 comment "plain 0000000000000003",
+    }
+  }
+  set services6 {
+    type ipv6_addr . inet_proto . inet_service
+    elements = { 2001:db8::9 . tcp . 80 comment "plain" }
+  }
   chain ledger {
     counter comment "generation 1 tx 0123456789abcdef state 00112233445566ff boot 0f6d8a51-25b6-4c5f-8f0e-1df3a0a3a6d1"
   }

@@ -112,11 +112,16 @@ fn sample() -> (Marking, Services) {
         let mark = Mark::new(mark).expect("a mark");
         (ServiceKey::Mark { mark, family }, LedgerEntry::from_comment(comment))
     };
+    let by_address =
+        |key: &str, comment: &str| (key.parse().expect(key), LedgerEntry::from_comment(comment));
     let services = Services::from([
         service(10, Family::Ipv4, "web 0123456789abcdef"),
         service(10, Family::Ipv6, "web 0123456789abcdee"),
         service(11, Family::Ipv4, "dns 0000000000000001"),
         service(u32::MAX, Family::Ipv6, "six"),
+        by_address("tcp 192.0.2.9:80", "plain 0000000000000002"),
+        by_address("udp 192.0.2.9:0", "plain 0000000000000003"),
+        by_address("tcp [2001:db8::9]:80", "plain"),
     ]);
     (marking, services)
 }

@@ -1,7 +1,5 @@
 //! What the kernel refuses is named, and leaves nothing changed.
 
-use std::net::IpAddr;
-
 use fwmarkctl::backend::{Frame, Generation};
 
 use super::*;
@@ -102,6 +100,11 @@ fn overlapping_ranges_and_missing_entries_name_themselves() {
         let again = LedgerChange { key: service, before: None, after: Some(ledger) };
         let (object, _) = words(&MarkSwitch { ledger: vec![again], ..MarkSwitch::default() });
         assert_eq!(object, "the ledger's entry of fwmark 10 ipv4");
+        let service = "tcp [2001:db8::99]:80".parse().expect("a service");
+        let before = Some(LedgerEntry::from_comment("plain"));
+        let absent = LedgerChange { key: service, before, after: None };
+        let (object, _) = words(&MarkSwitch { ledger: vec![absent], ..MarkSwitch::default() });
+        assert_eq!(object, "the removal of the ledger's entry of tcp [2001:db8::99]:80");
     });
 }
 
@@ -120,12 +123,6 @@ fn objects_that_are_there_already_or_missing_name_themselves() {
 #[test]
 fn what_the_ledger_has_no_place_for_is_refused_before_anything_is_sent() {
     in_namespace(|| {
-        let address: IpAddr = "192.0.2.1".parse().expect("an address");
-        let service = ServiceKey::Address { address, protocol: Protocol::Tcp, port: 80 };
-        let after = Some(LedgerEntry::from_comment("web 0123456789abcdef"));
-        let change = LedgerChange { key: service, before: None, after };
-        let change = MarkSwitch { ledger: vec![change], ..creation(&sample()) };
-        assert_eq!(words(&change).0, "the ledger's entry of tcp 192.0.2.1:80");
         let long = Record { boot: "x".repeat(100), ..record(1) };
         let change = MarkSwitch { record: Some(long), ..creation(&sample()) };
         assert_eq!(words(&change).0, "the commit record");

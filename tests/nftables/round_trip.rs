@@ -163,10 +163,20 @@ fn any_state() -> impl Strategy<Value = (Marking, Services)> {
         (mark, group.clone()).prop_map(|(mark, group)| entry(mark, group)),
         0..300,
     );
-    let service = (1_u32..200, any::<bool>()).prop_map(|(mark, six)| ServiceKey::Mark {
+    let by_mark = (1_u32..200, any::<bool>()).prop_map(|(mark, six)| ServiceKey::Mark {
         mark: Mark::new(mark).expect("not 0"),
         family: Family::BOTH[usize::from(six)],
     });
+    let by_address =
+        (0_u8..50, any::<bool>(), 0_u16..3, 0_usize..3).prop_map(|(host, six, port, protocol)| {
+            let text = if six { format!("2001:db8::{host:x}") } else { format!("192.0.2.{host}") };
+            ServiceKey::Address {
+                address: text.parse().expect("an address"),
+                protocol: Protocol::ALL[protocol],
+                port,
+            }
+        });
+    let service = prop_oneof![by_mark, by_address];
     let ledger = (group, any::<u64>())
         .prop_map(|(group, number)| LedgerEntry::from_comment(&format!("{group} {number:016x}")));
     (marking, btree_map(service, ledger, 0..100))

@@ -121,11 +121,23 @@ fn service(family: Family) -> impl Strategy<Value = VirtualService> {
     )
 }
 
+/// What a service listens to: a mark, or an address with one port or every one.
+fn service_key(family: Family) -> impl Strategy<Value = ServiceKey> {
+    let by_mark = mark().prop_map(move |mark| ServiceKey::Mark { mark, family });
+    let protocol = prop_oneof![Just(Protocol::Tcp), Just(Protocol::Udp), Just(Protocol::Sctp)];
+    let by_address = (10_u8..13, protocol, prop_oneof![Just(0_u16), Just(80)]).prop_map(
+        move |(host, protocol, port)| ServiceKey::Address {
+            address: address(family, host),
+            protocol,
+            port,
+        },
+    );
+    prop_oneof![by_mark, by_address]
+}
+
 /// A service with its key.
 pub(crate) fn keyed_service() -> impl Strategy<Value = (ServiceKey, VirtualService)> {
-    (mark(), family()).prop_flat_map(|(mark, family)| {
-        service(family).prop_map(move |service| (ServiceKey::Mark { mark, family }, service))
-    })
+    family().prop_flat_map(|family| (service_key(family), service(family)))
 }
 
 /// A whole state.

@@ -105,15 +105,23 @@ impl<'a> Element<'a> {
         }
     }
 
-    /// The element of a ledger entry, or what names it for removal. `None` for a service
-    /// without a mark, for which the ledger has no place.
-    pub(super) fn of_service(key: ServiceKey, entry: Option<&LedgerEntry>) -> Option<Self> {
-        let ServiceKey::Mark { mark, family } = key else { return None };
+    /// The element of a ledger entry in the set where it belongs, or what names it for
+    /// removal.
+    pub(super) fn of_service(key: ServiceKey, entry: Option<&LedgerEntry>) -> Self {
         let mut bytes = Key::default();
-        bytes.push(&mark.get().to_ne_bytes());
-        bytes.push(&[family_number(family)]);
+        match key {
+            ServiceKey::Mark { mark, family } => {
+                bytes.push(&mark.get().to_ne_bytes());
+                bytes.push(&[family_number(family)]);
+            }
+            ServiceKey::Address { address, protocol, port } => {
+                bytes.push_address(address);
+                bytes.push(&[protocol.number()]);
+                bytes.push(&port.to_be_bytes());
+            }
+        }
         let comment = entry.map(|entry| Cow::Owned(entry.to_comment()));
-        Some(Self { key: bytes, comment, ..Self::default() })
+        Self { key: bytes, comment, ..Self::default() }
     }
 
     /// The mark entry that this element of `set` is, or what it is instead.
@@ -141,8 +149,25 @@ impl<'a> Element<'a> {
         Ok((key, MarkEntry { mark: Mark::new(mark), group }))
     }
 
-    /// The ledger entry that this element is, or what it is instead.
-    pub(super) fn to_service(&self) -> Result<(ServiceKey, LedgerEntry), String> {
+    /// The ledger entry that this element of `set` is, or what it is instead.
+    pub(super) fn to_service(&self, set: Set) -> Result<(ServiceKey, LedgerEntry), String> {
+        let key = match set {
+            Set::AddressServices(_) => self.to_address_service(set)?,
+            _ => self.to_mark_service()?,
+        };
+        Ok((key, LedgerEntry::from_comment(self.comment.as_deref().unwrap_or_default())))
+    }
+
+    fn to_address_service(&self, set: Set) -> Result<ServiceKey, String> {
+        let odd = || format!("an entry with a key of {} bytes", self.key.as_bytes().len());
+        let (address, number, port) = self.key.split(set).ok_or_else(odd)?;
+        let protocol = Protocol::from_number(number).ok_or_else(|| {
+            format!("{address} with protocol {number}, which IPVS does not schedule")
+        })?;
+        Ok(ServiceKey::Address { address, protocol, port })
+    }
+
+    fn to_mark_service(&self) -> Result<ServiceKey, String> {
         let bytes = self.key.as_bytes();
         let [a, b, c, d, number, ..] = *bytes else {
             return Err(format!("an entry with a key of {} bytes", bytes.len()));
@@ -152,14 +177,13 @@ impl<'a> Element<'a> {
             .into_iter()
             .find(|family| family_number(*family) == number)
             .ok_or_else(|| format!("a service of mark {mark} and the family {number}"))?;
-        let comment = self.comment.as_deref().unwrap_or_default();
-        Ok((ServiceKey::Mark { mark, family }, LedgerEntry::from_comment(comment)))
+        Ok(ServiceKey::Mark { mark, family })
     }
 
     /// This element of `set` in words.
     pub(super) fn describe(&self, set: Set) -> String {
-        let words = if set == Set::Services {
-            self.to_service().map(|(key, _)| format!("the ledger's entry of {key}"))
+        let words = if set.is_ledger() {
+            self.to_service(set).map(|(key, _)| format!("the ledger's entry of {key}"))
         } else {
             // What is removed is named by its key alone.
             let named = Self { mark: self.mark.or(Some(0)), ..self.clone() };
@@ -245,6 +269,24 @@ mod tests {
             let shadow = Set::Shadow(key.family());
             let element = Element::in_map(shadow, &key, Some(&entry));
             assert_eq!(element.to_mark(shadow), Ok((key, entry)));
+        }
+    }
+
+    #[test]
+    fn services_of_both_kinds_read_back() {
+        let entry = LedgerEntry::from_comment("web 0123456789abcdef");
+        for key in [
+            "fwmark 10 ipv4",
+            "fwmark 4294967295 ipv6",
+            "tcp 192.0.2.1:80",
+            "sctp 192.0.2.1:0",
+            "udp [2001:db8::1]:443",
+        ] {
+            let key: ServiceKey = key.parse().expect(key);
+            let set = Set::of_service(key);
+            let element = Element::of_service(key, Some(&entry));
+            assert_eq!(element.key.as_bytes().len(), set.key_length() as usize);
+            assert_eq!(element.to_service(set), Ok((key, entry.clone())));
         }
     }
 

@@ -29,7 +29,7 @@ pub(super) fn switch(change: &MarkSwitch, at: Generation) -> Result<Vec<u8>, Net
         FrameChange::Remove => batch.append(&table, MsgType::Del, 0),
         FrameChange::Create => {
             batch.create(&table);
-            batch.elements(change, false)?;
+            batch.elements(change, false);
             batch.record(&table, change.record.as_ref())?;
         }
         FrameChange::Rebuild => {
@@ -37,18 +37,18 @@ pub(super) fn switch(change: &MarkSwitch, at: Generation) -> Result<Vec<u8>, Net
             batch.append(&table, MsgType::Add, CREATE);
             batch.append(&table, MsgType::Del, 0);
             batch.create(&table);
-            batch.elements(change, false)?;
+            batch.elements(change, false);
             batch.record(&table, change.record.as_ref())?;
         }
         FrameChange::RewriteRules => {
             batch.flush(&Chain::new(frame::PREROUTING, &table));
             batch.flush(&Chain::new(frame::LEDGER, &table));
             batch.rules(&Chain::new(frame::PREROUTING, &table));
-            batch.elements(change, true)?;
+            batch.elements(change, true);
             batch.record(&table, change.record.as_ref())?;
         }
         FrameChange::Keep => {
-            batch.elements(change, true)?;
+            batch.elements(change, true);
             if change.record.is_some() {
                 batch.flush(&Chain::new(frame::LEDGER, &table));
             }
@@ -145,7 +145,7 @@ impl Batch {
     }
 
     /// All removals (where there is something to remove from), then all additions.
-    fn elements(&mut self, change: &MarkSwitch, removals: bool) -> Result<(), NetfilterError> {
+    fn elements(&mut self, change: &MarkSwitch, removals: bool) {
         if removals {
             let mut lists = Lists::default();
             for EntryChange { key, before, .. } in &change.entries {
@@ -159,9 +159,9 @@ impl Batch {
                     lists.push(map, &Element::in_map(map, key, None));
                 }
             }
-            for change @ LedgerChange { key, before, .. } in &change.ledger {
+            for LedgerChange { key, before, .. } in &change.ledger {
                 if before.is_some() {
-                    lists.push_service(change, Element::of_service(*key, None))?;
+                    lists.push(Set::of_service(*key), &Element::of_service(*key, None));
                 }
             }
             lists.append_to(self, MsgType::Del, 0);
@@ -178,13 +178,12 @@ impl Batch {
                 lists.push(map, &Element::in_map(map, key, after.as_ref()));
             }
         }
-        for change @ LedgerChange { key, after, .. } in &change.ledger {
+        for LedgerChange { key, after, .. } in &change.ledger {
             if after.is_some() {
-                lists.push_service(change, Element::of_service(*key, after.as_ref()))?;
+                lists.push(Set::of_service(*key), &Element::of_service(*key, after.as_ref()));
             }
         }
         lists.append_to(self, MsgType::Add, CREATE | EXCL);
-        Ok(())
     }
 }
 
@@ -195,19 +194,6 @@ struct Lists(BTreeMap<Set, NativeSet>);
 impl Lists {
     fn push(&mut self, set: Set, element: &Element<'_>) {
         self.0.entry(set).or_insert_with(|| NativeSet::list(set)).push(element);
-    }
-
-    fn push_service(
-        &mut self,
-        change: &LedgerChange,
-        element: Option<Element<'_>>,
-    ) -> Result<(), NetfilterError> {
-        let element = element.ok_or_else(|| NetfilterError::Refused {
-            object: format!("the ledger's entry of {}", change.key),
-            reason: "the ledger has a place for services on marks only".to_owned(),
-        })?;
-        self.push(Set::Services, &element);
-        Ok(())
     }
 
     fn append_to(&self, batch: &mut Batch, kind: MsgType, flags: u16) {

@@ -8,7 +8,9 @@
 //!   map range4 { type ipv4_addr . inet_proto . inet_service : mark; flags interval }   the rest
 //!   map shadow4 { as range4 }                                            empty but while marks switch
 //!   map exact6, host6, range6, shadow6                                   the same for IPv6
-//!   set services { type mark . nf_proto }                                whose services are ours
+//!   set services { type mark . nf_proto }                                which services are ours
+//!   set services4 { type ipv4_addr . inet_proto . inet_service }         those without a mark
+//!   set services6                                                        the same for IPv6
 //!   chain ledger { counter comment "generation 12 tx … state … boot …" } never called
 //!   chain prerouting {
 //!     type filter hook prerouting priority mangle; policy accept;
@@ -28,7 +30,7 @@ use std::ffi::CStr;
 use nftnl::nftnl_sys::libc;
 
 use crate::model::Family;
-use crate::state::{Lookup, MarkKey};
+use crate::state::{Lookup, MarkKey, ServiceKey};
 
 /// The table's name; its family is inet.
 pub(super) const TABLE: &CStr = c"fwmarkctl";
@@ -67,8 +69,10 @@ pub(super) enum Set {
     Range(Family),
     /// Old entries of the maps before it, while these change: an interval map.
     Shadow(Family),
-    /// The virtual services that are ours.
+    /// The virtual services by mark that are ours.
     Services,
+    /// The virtual services by address that are ours.
+    AddressServices(Family),
 }
 
 impl Set {
@@ -84,9 +88,13 @@ impl Set {
         Self::Shadow(Family::Ipv6),
     ];
 
-    /// The maps and the set.
+    /// The sets of the ledger.
+    pub(super) const LEDGER: [Self; 3] =
+        [Self::Services, Self::AddressServices(Family::Ipv4), Self::AddressServices(Family::Ipv6)];
+
+    /// The maps and the sets.
     pub(super) fn all() -> impl Iterator<Item = Self> {
-        Self::MAPS.into_iter().chain([Self::Services])
+        Self::MAPS.into_iter().chain(Self::LEDGER)
     }
 
     /// The map in which `key` belongs.
@@ -110,6 +118,8 @@ impl Set {
             Self::Shadow(Family::Ipv4) => c"shadow4",
             Self::Shadow(Family::Ipv6) => c"shadow6",
             Self::Services => c"services",
+            Self::AddressServices(Family::Ipv4) => c"services4",
+            Self::AddressServices(Family::Ipv6) => c"services6",
         }
     }
 
@@ -124,9 +134,23 @@ impl Set {
             Self::Exact(family)
             | Self::Host(family)
             | Self::Range(family)
-            | Self::Shadow(family) => Some(family),
+            | Self::Shadow(family)
+            | Self::AddressServices(family) => Some(family),
             Self::Services => None,
         }
+    }
+
+    /// The set of the ledger in which a service belongs.
+    pub(super) fn of_service(key: ServiceKey) -> Self {
+        match key {
+            ServiceKey::Mark { .. } => Self::Services,
+            ServiceKey::Address { .. } => Self::AddressServices(key.family()),
+        }
+    }
+
+    /// Whether it is part of the ledger, and no map of marks.
+    pub(super) fn is_ledger(self) -> bool {
+        matches!(self, Self::Services | Self::AddressServices(_))
     }
 
     /// Whether it is an interval map.
@@ -143,7 +167,7 @@ impl Set {
             Self::Range(_) | Self::Shadow(_) => {
                 libc::NFT_SET_MAP | libc::NFT_SET_INTERVAL | CONCATENATION
             }
-            Self::Services => 0,
+            Self::Services | Self::AddressServices(_) => 0,
         };
         flags as u32
     }
@@ -158,10 +182,14 @@ impl Set {
         match self {
             Self::Host(Family::Ipv4) => &[ADDRESS4, PROTOCOL],
             Self::Host(Family::Ipv6) => &[ADDRESS6, PROTOCOL],
-            Self::Exact(family) | Self::Range(family) | Self::Shadow(family) => match family {
-                Family::Ipv4 => &[ADDRESS4, PROTOCOL, SERVICE],
-                Family::Ipv6 => &[ADDRESS6, PROTOCOL, SERVICE],
-            },
+            Self::Exact(Family::Ipv4)
+            | Self::Range(Family::Ipv4)
+            | Self::Shadow(Family::Ipv4)
+            | Self::AddressServices(Family::Ipv4) => &[ADDRESS4, PROTOCOL, SERVICE],
+            Self::Exact(Family::Ipv6)
+            | Self::Range(Family::Ipv6)
+            | Self::Shadow(Family::Ipv6)
+            | Self::AddressServices(Family::Ipv6) => &[ADDRESS6, PROTOCOL, SERVICE],
             Self::Services => &[(MARK_TYPE, 4), FAMILY],
         }
     }
@@ -251,6 +279,8 @@ mod tests {
         assert_eq!(shape(Set::Shadow(Family::Ipv6)), (0x830d, 24));
         assert_eq!(shape(Set::Host(Family::Ipv4)), (0x1cc, 8));
         assert_eq!(shape(Set::Services), (0x4c2, 8));
+        assert_eq!(shape(Set::AddressServices(Family::Ipv4)), (0x730d, 12));
+        assert_eq!(shape(Set::AddressServices(Family::Ipv6)), (0x830d, 24));
     }
 
     #[test]

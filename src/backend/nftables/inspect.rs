@@ -42,8 +42,8 @@ impl Entries {
     pub(super) fn take(&mut self, set: Set, element: Result<Element<'_>, String>) {
         self.count += 1;
         let taken = element.and_then(|element| {
-            if set == Set::Services {
-                let (key, entry) = element.to_service()?;
+            if set.is_ledger() {
+                let (key, entry) = element.to_service(set)?;
                 self.repeated |= self.services.insert(key, entry).is_some();
                 return Ok(());
             }
@@ -168,7 +168,7 @@ fn chain_differences(chain: &ChainFound) -> Vec<String> {
 
 fn set_differences(set: Set, found: &SetFound) -> Vec<String> {
     let name = &found.name;
-    let data = if set == Set::Services { (0, 0) } else { (MARK_TYPE, MARK_LENGTH) };
+    let data = if set.is_ledger() { (0, 0) } else { (MARK_TYPE, MARK_LENGTH) };
     let mut differences = Vec::new();
     if found.flags != set.flags() {
         differences.push(format!(

@@ -68,7 +68,7 @@ impl NativeSet {
         ] {
             native.set_number(attribute, value);
         }
-        if set != Set::Services {
+        if !set.is_ledger() {
             native.set_number(sys::NFTNL_SET_DATA_TYPE, MARK_TYPE);
             native.set_number(sys::NFTNL_SET_DATA_LEN, MARK_LENGTH);
         }
@@ -79,7 +79,7 @@ impl NativeSet {
         // has none, 0) and data (a mark has the host's, 1).
         let mut userdata = UserData::new();
         userdata.put_number(sys::NFTNL_UDATA_SET_KEYBYTEORDER, 0);
-        if set != Set::Services {
+        if !set.is_ledger() {
             userdata.put_number(sys::NFTNL_UDATA_SET_DATABYTEORDER, 1);
         }
         native.set_data(sys::NFTNL_SET_USERDATA, userdata.as_bytes());

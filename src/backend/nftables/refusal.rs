@@ -116,7 +116,7 @@ mod tests {
     use crate::plan::{FrameChange, MarkSwitch};
 
     /// The error of a refused first table: message 1 is the batch's begin, 2 the table,
-    /// 3 to 11 the sets, 12 and 13 the chains, then the rules.
+    /// 3 to 13 the sets, 14 and 15 the chains, then the rules.
     fn refused(sequence: u32, errno: Errno) -> NetfilterError {
         let change = MarkSwitch { frame: FrameChange::Create, ..MarkSwitch::default() };
         let batch = super::super::encode::switch(&change, Generation(1)).expect("a batch");
@@ -132,7 +132,7 @@ mod tests {
         assert!(words(1, Errno::OPNOTSUPP).starts_with("load the module"));
         assert!(words(2, Errno::INVAL).contains("the table inet fwmarkctl needs"));
         assert!(words(7, Errno::OPNOTSUPP).contains("the map range4 needs"));
-        assert!(words(13, Errno::NOENT).contains("the chain prerouting needs"));
+        assert!(words(15, Errno::NOENT).contains("the chain prerouting needs"));
     }
 
     #[test]
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn every_message_has_a_name_and_a_stranger_too() {
-        for sequence in 2..=21 {
+        for sequence in 2..=23 {
             let NetfilterError::Refused { object, .. } = refused(sequence, Errno::NOMEM) else {
                 panic!("message {sequence}");
             };

@@ -20,7 +20,8 @@ pub(super) struct Group {
     /// The last parts of its VIPs.
     pub(super) vips: &'static [u8],
     pub(super) ports: &'static [&'static str],
-    pub(super) mark: u32,
+    /// Without one it goes by address.
+    pub(super) mark: Option<u32>,
     pub(super) scheduler: &'static str,
     /// Persistence, if any, as a line.
     pub(super) persistence: &'static str,
@@ -33,7 +34,7 @@ pub(super) const fn web() -> Group {
         name: "web",
         vips: &[7],
         ports: &["80/tcp", "443/tcp"],
-        mark: 10,
+        mark: Some(10),
         scheduler: "rr",
         persistence: "",
         weights: [Some(1); 3],
@@ -41,12 +42,12 @@ pub(super) const fn web() -> Group {
 }
 
 pub(super) const fn mail() -> Group {
-    Group { name: "mail", vips: &[8], ports: &["25/tcp"], mark: 25, ..web() }
+    Group { name: "mail", vips: &[8], ports: &["25/tcp"], mark: Some(25), ..web() }
 }
 
 /// Its marks are in the interval maps, those of the others in hash maps.
 pub(super) const fn shop() -> Group {
-    Group { name: "shop", vips: &[8], ports: &["8000-8100/tcp"], mark: 30, ..web() }
+    Group { name: "shop", vips: &[8], ports: &["8000-8100/tcp"], mark: Some(30), ..web() }
 }
 
 /// A configuration of `groups`.
@@ -65,8 +66,9 @@ impl Group {
             both(number).map(|at| format!("{{ address = \"{at}\", weight = {weight} }}"))
         });
         let real = entries.collect::<Vec<_>>().join(", ");
+        let mark = mark.map_or("via = \"address\"".to_owned(), |mark| format!("mark = {mark}"));
         format!(
-            "[group.{name}]\nvips = {vips:?}\nports = {ports:?}\nmark = {mark}\n\
+            "[group.{name}]\nvips = {vips:?}\nports = {ports:?}\n{mark}\n\
              scheduler = {scheduler:?}\n{persistence}\nreal = [{real}]\n"
         )
     }

@@ -34,7 +34,11 @@ fn a_renamed_group_of_port_ranges_refuses_nobody() {
 
 #[test]
 fn another_mark_for_a_group_of_port_ranges_refuses_nobody() {
-    nobody_is_refused("a range with another mark", &[shop(), Group { mark: 31, ..shop() }], 16);
+    nobody_is_refused(
+        "a range with another mark",
+        &[shop(), Group { mark: Some(31), ..shop() }],
+        16,
+    );
 }
 
 /// Also when it grows out of a single port, which is in a hash map.
