@@ -49,6 +49,9 @@ complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "history" -d 'Li
 complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "recover" -d 'Finish or undo an interrupted transaction; every command that writes does it first'
 complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "await-confirmation" -d 'Wait for the end of a trial, and return to the state before when nobody confirms it'
 complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "status" -d 'Show the groups: marks, services, real servers, connections'
+complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "stats" -d 'Show what was marked and what was scheduled, side by side, with rates'
+complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "zero" -d 'Count from zero: marks, services and real servers of the groups'
+complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "connections" -d 'List the connections of IPVS, and the templates of persistent clients'
 complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "clear" -d 'Remove all that is ours from the kernel, and nothing else'
 complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "realserver" -d 'Prepare a real server, on that machine: VIPs, ARP, tunnel device'
 complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "preset" -d 'The named services that `services` takes; needs no privilege'
@@ -242,6 +245,53 @@ complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand status" -l check -d 
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand status" -s v -l verbose -d 'Say more on standard error (repeatable)'
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand status" -s q -l quiet -d 'Print nothing but errors'
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand status" -s h -l help -d 'Print help'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand stats" -l watch -d 'Show it again and again (2 to 3600)' -r
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand stats" -s c -l config -d 'Read this file instead of /etc/fwmarkctl (\'-\' is standard input; repeatable)' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand stats" -l state-dir -d 'Where the history is kept' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand stats" -l run-dir -d 'Where what a reboot forgets is kept' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand stats" -l backend -d 'What marks packets, whatever the configuration says: nftables or iptables' -r -f -a "nftables\t'nftables, by netlink'
+iptables\t'iptables, by iptables-restore'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand stats" -s o -l output -d 'How to print: text or json' -r -f -a "text\t'For people'
+json\t'One JSON document'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand stats" -l color -d 'When to colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand stats" -l rate -d 'Show what came each second, measured over 2 seconds or the time of --watch, instead of totals'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand stats" -l exact -d 'Show whole numbers instead of k, M, G (thousands)'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand stats" -s v -l verbose -d 'Say more on standard error (repeatable)'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand stats" -s q -l quiet -d 'Print nothing but errors'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand stats" -s h -l help -d 'Print help'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand zero" -s c -l config -d 'Read this file instead of /etc/fwmarkctl (\'-\' is standard input; repeatable)' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand zero" -l state-dir -d 'Where the history is kept' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand zero" -l run-dir -d 'Where what a reboot forgets is kept' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand zero" -l backend -d 'What marks packets, whatever the configuration says: nftables or iptables' -r -f -a "nftables\t'nftables, by netlink'
+iptables\t'iptables, by iptables-restore'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand zero" -s o -l output -d 'How to print: text or json' -r -f -a "text\t'For people'
+json\t'One JSON document'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand zero" -l color -d 'When to colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand zero" -l no-wait -d 'Exit with 5 when another fwmarkctl is at work, instead of waiting for it'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand zero" -s v -l verbose -d 'Say more on standard error (repeatable)'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand zero" -s q -l quiet -d 'Print nothing but errors'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand zero" -s h -l help -d 'Print help'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand connections" -l client -d 'Only those of this client or network' -r
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand connections" -l real -d 'Only those to this real server, or to one port of it' -r
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand connections" -l state -d 'Only those in this state, such as established or fin_wait' -r
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand connections" -s c -l config -d 'Read this file instead of /etc/fwmarkctl (\'-\' is standard input; repeatable)' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand connections" -l state-dir -d 'Where the history is kept' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand connections" -l run-dir -d 'Where what a reboot forgets is kept' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand connections" -l backend -d 'What marks packets, whatever the configuration says: nftables or iptables' -r -f -a "nftables\t'nftables, by netlink'
+iptables\t'iptables, by iptables-restore'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand connections" -s o -l output -d 'How to print: text or json' -r -f -a "text\t'For people'
+json\t'One JSON document'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand connections" -l color -d 'When to colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand connections" -l templates -d 'Only templates: what ties persistent clients to real servers'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand connections" -s v -l verbose -d 'Say more on standard error (repeatable)'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand connections" -s q -l quiet -d 'Print nothing but errors'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand connections" -s h -l help -d 'Print help'
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand clear" -s c -l config -d 'Read this file instead of /etc/fwmarkctl (\'-\' is standard input; repeatable)' -r -F
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand clear" -l state-dir -d 'Where the history is kept' -r -F
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand clear" -l run-dir -d 'Where what a reboot forgets is kept' -r -F

@@ -10,6 +10,7 @@ pub mod ipvs;
 pub mod machine;
 pub mod memory;
 pub mod nftables;
+mod traffic;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,6 +18,10 @@ use crate::netlink::NetlinkError;
 use crate::plan::{MarkSwitch, ServiceChange, SettingChange};
 use crate::state::{DestinationKey, ServiceKey, ServiceTable, SettingKey, Settings};
 pub use crate::state::{Frame, Generation, MarkRuleset};
+pub use traffic::{
+    Count, CountedRuleset, DestinationStatistics, MarkCounts, ServiceStatistics, Statistics,
+    StatisticsTable, Traffic,
+};
 
 /// What was read, and the generation at which it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,6 +85,9 @@ pub enum IpvsError {
     /// What was read kept changing.
     #[error("the IPVS tables keep changing while they are read")]
     Unstable,
+    /// The table of connections could not be read.
+    #[error("cannot read the table of connections, {}", ipvs::CONNECTIONS)]
+    Connections(#[source] std::io::Error),
     /// Talking to the kernel failed.
     #[error("cannot talk to IPVS")]
     Netlink(#[from] NetlinkError),

@@ -1,5 +1,6 @@
 //! What can be written on the command line. Reading it has no side effects.
 
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -161,6 +162,22 @@ pub enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Show what was marked and what was scheduled, side by side, with rates
+    #[command(after_help = "Examples:\n  fwmarkctl stats web --exact\n  \
+                            fwmarkctl stats --rate --watch 2\n\n\
+                            IPVS adds up its counters every 2 seconds; marks count at once.")]
+    Stats(StatsOptions),
+    /// Count from zero: marks, services and real servers of the groups
+    Zero {
+        /// Only these groups
+        #[arg(value_name = "GROUP")]
+        groups: Vec<String>,
+        /// Exit with 5 when another fwmarkctl is at work, instead of waiting for it
+        #[arg(long)]
+        no_wait: bool,
+    },
+    /// List the connections of IPVS, and the templates of persistent clients
+    Connections(ConnectionsOptions),
     /// Remove all that is ours from the kernel, and nothing else
     Clear {
         /// Do not ask
@@ -273,7 +290,7 @@ pub struct RealServerOptions {
     pub method: Option<RealServerMethod>,
     /// With nat: the director, which has to be the default route
     #[arg(long, value_name = "ADDRESS")]
-    pub director: Option<std::net::IpAddr>,
+    pub director: Option<IpAddr>,
 }
 
 /// How packets come to a real server.
@@ -296,6 +313,53 @@ pub struct WatchOptions {
     /// Begin with what was applied last, whatever the configuration says
     #[arg(long)]
     pub no_apply: bool,
+}
+
+/// What to show of the counters, and how.
+#[derive(Debug, Clone, Args)]
+pub struct StatsOptions {
+    /// Only these groups
+    #[arg(value_name = "GROUP")]
+    pub groups: Vec<String>,
+    /// Show what came each second, measured over 2 seconds or the time of --watch, instead
+    /// of totals
+    #[arg(long)]
+    pub rate: bool,
+    /// Show it again and again (2 to 3600)
+    #[arg(long, value_name = "SECONDS", value_parser = pause)]
+    pub watch: Option<Duration>,
+    /// Show whole numbers instead of k, M, G (thousands)
+    #[arg(long)]
+    pub exact: bool,
+}
+
+/// Which connections to list.
+#[derive(Debug, Clone, Args)]
+pub struct ConnectionsOptions {
+    /// Only these groups
+    #[arg(value_name = "GROUP")]
+    pub groups: Vec<String>,
+    /// Only those of this client or network
+    #[arg(long, value_name = "ADDRESS")]
+    pub client: Option<Prefix>,
+    /// Only those to this real server, or to one port of it
+    #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = place)]
+    pub real: Option<Place>,
+    /// Only those in this state, such as established or fin_wait
+    #[arg(long, value_name = "STATE")]
+    pub state: Option<String>,
+    /// Only templates: what ties persistent clients to real servers
+    #[arg(long)]
+    pub templates: bool,
+}
+
+/// An address, and a port where one is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The address.
+    pub address: IpAddr,
+    /// The port.
+    pub port: Option<u16>,
 }
 
 /// What to show of the history.
@@ -344,6 +408,23 @@ fn interval(text: &str) -> Result<Duration, String> {
         Ok(interval) if (0.1..=3600.0).contains(&seconds) => Ok(interval),
         _ => Err("between 0.1 and 3600 seconds".to_owned()),
     }
+}
+
+/// Reads a number of seconds that IPVS's counters allow.
+fn pause(text: &str) -> Result<Duration, String> {
+    let outside = "between 2 and 3600 seconds: IPVS adds up its counters every 2";
+    interval(text).ok().filter(|pause| pause.as_secs() >= 2).ok_or_else(|| outside.to_owned())
+}
+
+/// Reads an address with or without a port: `10.0.0.1`, `10.0.0.1:80`, `[2001:db8::1]:80`.
+fn place(text: &str) -> Result<Place, String> {
+    if let Ok(address) = text.parse() {
+        return Ok(Place { address, port: None });
+    }
+    let place: SocketAddr = text
+        .parse()
+        .map_err(|_| "an address, such as 10.0.0.1, 10.0.0.1:80 or [2001:db8::1]:80")?;
+    Ok(Place { address: place.ip(), port: Some(place.port()) })
 }
 
 /// For which tool to compile.

@@ -8,9 +8,11 @@ mod clear;
 mod compile;
 mod completions;
 mod confirm;
+mod connections;
 mod environment;
 mod explain;
 mod failure;
+mod groups;
 mod history;
 mod output;
 mod plan;
@@ -22,8 +24,10 @@ mod rollback;
 mod service_manager;
 mod session;
 mod signals;
+mod stats;
 mod status;
 mod watch;
+mod zero;
 
 use std::cell::OnceCell;
 use std::io::{self, IsTerminal, Read};
@@ -72,6 +76,9 @@ pub fn run(arguments: Arguments, environment: Environment) -> Exit {
         Command::Recover { abandon, no_wait } => recover::run(&mut context, abandon, no_wait),
         Command::AwaitConfirmation => await_confirmation::run(&context),
         Command::Status { groups, check } => status::run(&mut context, &groups, check),
+        Command::Stats(options) => stats::run(&mut context, &options),
+        Command::Zero { groups, no_wait } => zero::run(&mut context, &groups, no_wait),
+        Command::Connections(options) => connections::run(&mut context, &options),
         Command::Clear { yes, no_wait } => clear::run(&mut context, yes, no_wait),
         Command::RealServer(command) => realserver::run(&mut context, &command),
         Command::Preset(what) => preset::run(&mut context, &what),

@@ -1,7 +1,7 @@
 //! The one place that writes to standard output and standard error.
 
 use std::fmt::Display;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
@@ -107,10 +107,13 @@ impl Output {
         if !self.json {
             return Ok(());
         }
-        let mut bytes =
-            serde_json::to_vec_pretty(document).map_err(|error| Error::Output(error.into()))?;
-        bytes.push(b'\n');
-        self.raw(&bytes)
+        // Piece by piece: a million connections are hundreds of megabytes.
+        let mut pieces = BufWriter::with_capacity(64 * 1024, Pieces(self));
+        let written = serde_json::to_writer_pretty(&mut pieces, document).map_err(io::Error::from);
+        written
+            .and_then(|()| pieces.write_all(b"\n"))
+            .and_then(|()| pieces.flush())
+            .map_err(Error::Output)
     }
 
     /// Prints one of many JSON documents on a line of its own, where it is to be JSON.
@@ -163,6 +166,23 @@ impl Output {
         }
         let text = super::failure::text(error, self.colored_errors);
         note(&text);
+        Ok(())
+    }
+}
+
+/// Standard output, for who writes piece by piece.
+struct Pieces<'a>(&'a mut Output);
+
+impl Write for Pieces<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.0.raw(bytes) {
+            Ok(()) => Ok(bytes.len()),
+            Err(Error::Output(error)) => Err(error),
+            Err(other) => Err(io::Error::other(other.sentence())),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
 }

@@ -20,7 +20,7 @@ use crate::error::Error;
 use crate::state::TransactionId;
 use crate::transaction::{
     Aim, Author, DurableJournal, Ending, Found, History, Identity, Journal, Lock, Outcome, Purpose,
-    Recovered, RunJournal, Transaction, Trial, TrialFile, Useless,
+    Recovered, RunJournal, Transaction, Trial, TrialFile, Useless, ZeroFile,
 };
 
 /// What the end of a trial was.
@@ -44,6 +44,8 @@ pub(super) struct Session {
     pub(super) run: RunJournal,
     /// The trial's file.
     pub(super) trial_file: TrialFile,
+    /// What entries had counted at the last `zero`.
+    pub(super) zero_file: ZeroFile,
     /// The trial that waits to be confirmed.
     pub(super) trial: Option<Trial>,
     /// What became of a transaction that was interrupted.
@@ -76,6 +78,7 @@ impl Context {
             history: self.history(),
             run: self.run_journal()?,
             trial_file,
+            zero_file: self.zero_file()?,
             trial: None,
             recovered: None,
             ended: None,
@@ -102,6 +105,11 @@ impl Context {
     /// The journal's files.
     pub(super) fn run_journal(&self) -> Result<RunJournal, Error> {
         RunJournal::new(&self.global.run_dir, &boot()?).map_err(namespace_error)
+    }
+
+    /// What entries had counted at the last `zero`.
+    pub(super) fn zero_file(&self) -> Result<ZeroFile, Error> {
+        ZeroFile::new(&self.global.run_dir, &boot()?).map_err(namespace_error)
     }
 
     /// The trial's file.
@@ -191,7 +199,14 @@ impl Session {
 
     /// Leads the kernel to an aim.
     pub(super) fn transact(&self, aim: Aim<'_>, journal: &dyn Journal) -> Result<Outcome, Error> {
-        self.with_transaction(journal, |transaction| transaction.run(aim))
+        let outcome = self.with_transaction(journal, |transaction| transaction.run(aim))?;
+        if let Outcome::Applied(applied) = &outcome
+            && let Err(error) = self.zero_file.forget(&applied.plan.switch)
+        {
+            // The next `zero` writes it anew; until then some counts may be too low.
+            tracing::warn!("what was counted before `zero` is still taken away: {error}");
+        }
+        Ok(outcome)
     }
 
     fn with_transaction<T, E: Into<Error>>(

@@ -8,7 +8,9 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::{flag, low_level::pipe};
 
@@ -41,6 +43,22 @@ impl Signals {
         }
         let came = came.try_into().map_err(|_| io::Error::other("three signals"))?;
         Ok(Self { came, wakes, stop: Cell::new(true) })
+    }
+
+    /// Waits until `due`, or until one came.
+    pub(super) fn wait_until(&self, due: Instant) -> Option<&'static str> {
+        loop {
+            let time = due.saturating_duration_since(Instant::now());
+            if self.which().is_some() || time.is_zero() {
+                return self.which();
+            }
+            let time = Timespec {
+                tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX),
+                tv_nsec: i64::from(time.subsec_nanos()),
+            };
+            let woken = poll(&mut [PollFd::new(self, PollFlags::IN)], Some(&time));
+            tracing::trace!(?woken, "waited");
+        }
     }
 
     /// The first that came, by its name.

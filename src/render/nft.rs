@@ -49,6 +49,10 @@ fn write_table(text: &mut String, state: &DirectorState) -> fmt::Result {
         if name.starts_with("range") || name.starts_with("shadow") {
             writeln!(text, "\t\tflags interval")?;
         }
+        // What the shadow maps hold is on its way out.
+        if !name.starts_with("shadow") {
+            writeln!(text, "\t\tcounter")?;
+        }
         let entries = state.marking.iter().filter(|(key, _)| map_of(key) == name);
         write_elements(text, entries.map(|(key, entry)| element(key, entry)))?;
         writeln!(text, "\t}}\n")?;

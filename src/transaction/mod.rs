@@ -16,6 +16,7 @@ mod lock;
 mod progress;
 mod recover;
 mod shadow;
+mod zero;
 
 use std::collections::BTreeSet;
 
@@ -30,6 +31,7 @@ pub use journal::{Found, Journal, NoJournal, RunJournal, Useless};
 pub use lock::{Lock, LockError};
 pub use progress::{Progress, Silent, Step};
 pub use recover::Recovered;
+pub use zero::{ZeroFile, since_zero};
 
 use crate::backend::{Director, IpvsError, NetfilterError};
 use crate::plan::{

@@ -8,6 +8,7 @@
 mod by_address;
 mod change;
 mod clear;
+mod connections;
 mod drift;
 mod examples;
 mod foreign;
@@ -32,5 +33,6 @@ mod sip;
 #[path = "../states/mod.rs"]
 #[allow(unreachable_pub, reason = "shared with other test programs")]
 mod states;
+mod stats;
 mod trial;
 mod watch;

@@ -56,7 +56,7 @@ fn other_half() -> String {
 #[test]
 fn what_needs_the_kernel_names_the_module_and_changes_nothing() {
     let Some((module, sentence)) = missing() else { return };
-    for args in [&["apply"] as &[&str], &["plan"], &["status"]] {
+    for args in [&["apply"] as &[&str], &["plan"], &["status"], &["connections"]] {
         let (output, remembered) = fwmarkctl(args);
         let said = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{args:?}: {said}");

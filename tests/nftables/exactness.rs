@@ -10,23 +10,28 @@ const BY_HAND: &str = r#"
 table inet fwmarkctl {
   map exact4 {
     type ipv4_addr . inet_proto . inet_service : mark
+    counter
     elements = { 192.0.2.1 . tcp . 80 comment "web" : 10, 192.0.2.1 . tcp . 443 comment "web" : 10 }
   }
   map exact6 {
     type ipv6_addr . inet_proto . inet_service : mark
+    counter
     elements = { 2001:db8::1 . tcp . 80 comment "web" : 10 }
   }
   map host4 {
     type ipv4_addr . inet_proto : mark
+    counter
     elements = { 192.0.2.2 . udp comment "dns" : 11 }
   }
   map host6 {
     type ipv6_addr . inet_proto : mark
+    counter
     elements = { 2001:db8::2 . udp comment "dns" : 11 }
   }
   map range4 {
     type ipv4_addr . inet_proto . inet_service : mark
     flags interval
+    counter
     elements = {
       192.0.2.3 . sctp . 8000-8100 comment "range" : 0x4c560001,
       198.51.100.0/24 . tcp . 53 comment "net" : 12,
@@ -36,6 +41,7 @@ table inet fwmarkctl {
   map range6 {
     type ipv6_addr . inet_proto . inet_service : mark
     flags interval
+    counter
     elements = { 2001:db8:1::/48 . tcp . 1-1000 comment "six" : 0xffffffff }
   }
   map shadow4 {
@@ -116,10 +122,10 @@ fn nft_lists_our_table_like_its_own() {
         let ours = nft(&["list", "ruleset"]);
         assert_eq!(sorted(&ours), sorted(&theirs));
         for line in [
-            r#"192.0.2.1 . tcp . 80 comment "web" : 0x0000000a"#,
-            r#"192.0.2.3 . sctp . 8000-8100 comment "range" : 0x4c560001"#,
-            r#"203.0.113.0/28 . udp . 0-65535 comment "all.of_it" : 0x0000000d"#,
-            r#"2001:db8::2 . udp comment "dns" : 0x0000000b"#,
+            r#"192.0.2.1 . tcp . 80 counter packets 0 bytes 0 comment "web" : 0x0000000a"#,
+            r#"192.0.2.3 . sctp . 8000-8100 counter packets 0 bytes 0 comment "range" : 0x4c560001"#,
+            r#"203.0.113.0/28 . udp . 0-65535 counter packets 0 bytes 0 comment "all.of_it" : 0x0000000d"#,
+            r#"2001:db8::2 . udp counter packets 0 bytes 0 comment "dns" : 0x0000000b"#,
             r#"0x0000000a . ipv4 comment "web 0123456789abcdef""#,
             r#"comment "generation 1 tx 0123456789abcdef state 00112233445566ff boot"#,
             "type filter hook prerouting priority mangle; policy accept;",
@@ -148,7 +154,7 @@ fn the_json_listing_has_the_parts_of_our_keys() {
         };
         assert_eq!(
             of("exact6")["elem"].to_string(),
-            r#"[[{"elem":{"comment":"web","val":{"concat":["2001:db8::1","tcp",80]}}},10]]"#
+            r#"[[{"elem":{"comment":"web","counter":{"bytes":0,"packets":0},"val":{"concat":["2001:db8::1","tcp",80]}}},10]]"#
         );
         assert_eq!(of("range6")["flags"].to_string(), r#"["interval"]"#);
         let range = of("range6")["elem"][0][0]["elem"]["val"].to_string();

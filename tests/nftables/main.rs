@@ -2,6 +2,7 @@
 //! of its own. They need `CAP_SYS_ADMIN` and `CAP_NET_ADMIN`, and fail without: a test
 //! that skips itself proves nothing.
 
+mod counters;
 mod drift;
 mod events;
 mod exactness;
@@ -11,6 +12,7 @@ mod shadow;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
+use std::net::UdpSocket;
 use std::process::{Command, Stdio};
 
 use fwmarkctl::backend::nftables::Nftables;

@@ -39,7 +39,9 @@ pub(super) mod service {
     pub(in crate::backend::ipvs) const FLAGS: u16 = 7;
     pub(in crate::backend::ipvs) const TIMEOUT: u16 = 8;
     pub(in crate::backend::ipvs) const NETMASK: u16 = 9;
+    pub(in crate::backend::ipvs) const STATISTICS: u16 = 10;
     pub(in crate::backend::ipvs) const ENGINE: u16 = 11;
+    pub(in crate::backend::ipvs) const STATISTICS_64: u16 = 12;
 }
 
 /// Numbers of a destination's attributes (`IPVS_DEST_ATTR_*`).
@@ -52,7 +54,9 @@ pub(super) mod destination {
     pub(in crate::backend::ipvs) const LOWER: u16 = 6;
     pub(in crate::backend::ipvs) const ACTIVE: u16 = 7;
     pub(in crate::backend::ipvs) const INACTIVE: u16 = 8;
+    pub(in crate::backend::ipvs) const STATISTICS: u16 = 10;
     pub(in crate::backend::ipvs) const FAMILY: u16 = 11;
+    pub(in crate::backend::ipvs) const STATISTICS_64: u16 = 12;
     pub(in crate::backend::ipvs) const TUNNEL_TYPE: u16 = 13;
     pub(in crate::backend::ipvs) const TUNNEL_PORT: u16 = 14;
     pub(in crate::backend::ipvs) const TUNNEL_FLAGS: u16 = 15;

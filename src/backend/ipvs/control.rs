@@ -37,7 +37,7 @@ impl Control {
         })?;
         match refusals.first() {
             None => Ok(found),
-            Some(refusal) => Err(words::unanswered(refusal.errno)),
+            Some(refusal) => Err(words::unanswered(refusal.errno, "read the timeouts")),
         }
     }
 

@@ -6,6 +6,8 @@ use netlink_packet_core::{NlaBuffer, NlasIterator};
 
 use super::attribute::{Attribute, destination, family_number, family_of_number, service, top};
 use super::message::{Command, IpvsMessage};
+use super::statistics::{self, Counted};
+use crate::backend::Statistics;
 use crate::model::{Family, KernelName, Mark, Protocol, Tunnel, TunnelChecksum};
 use crate::netlink::NetlinkError;
 use crate::plan::ServiceChange;
@@ -43,7 +45,8 @@ pub(super) fn request(change: &ServiceChange) -> IpvsMessage {
     }
 }
 
-/// The request that asks for one service, or for its destinations (a dump).
+/// The request that asks for one service, for its destinations (a dump), or to set what
+/// both counted to zero.
 pub(super) fn query(command: Command, key: ServiceKey) -> IpvsMessage {
     IpvsMessage { command, attributes: vec![service_identity(key)] }
 }
@@ -137,6 +140,7 @@ pub(super) struct DestinationReading {
     pub(super) destination: Destination,
     pub(super) active: u32,
     pub(super) inactive: u32,
+    pub(super) statistics: Statistics,
 }
 
 /// Reads the answer to [`Command::GetService`].
@@ -201,6 +205,7 @@ pub(super) fn read_destination(
     let (mut address, mut port, mut method, mut weight) = (None, 0, 0, 0);
     let (mut upper, mut lower, mut active, mut inactive) = (0, 0, 0, 0);
     let (mut kind, mut tunnel_port, mut tunnel_flags) = (0, 0, 0);
+    let mut counted = Counted::default();
     for attribute in NlasIterator::new(attributes) {
         let attribute = attribute.map_err(|error| malformed(&error))?;
         match attribute.kind() {
@@ -218,6 +223,8 @@ pub(super) fn read_destination(
             destination::TUNNEL_TYPE => kind = bytes::<1>(&attribute)?[0],
             destination::TUNNEL_PORT => tunnel_port = u16::from_be_bytes(bytes(&attribute)?),
             destination::TUNNEL_FLAGS => tunnel_flags = short(&attribute)?,
+            destination::STATISTICS => counted.narrow = statistics::read(attribute.value())?,
+            destination::STATISTICS_64 => counted.wide = statistics::read(attribute.value())?,
             _ => {}
         }
     }
@@ -229,7 +236,24 @@ pub(super) fn read_destination(
         upper_threshold: upper,
         lower_threshold: lower,
     };
-    Ok(DestinationReading { destination, active, inactive })
+    Ok(DestinationReading { destination, active, inactive, statistics: counted.best() })
+}
+
+/// Reads the key and the statistics of an answer to [`Command::GetService`].
+pub(super) fn read_service_statistics(
+    payload: &[u8],
+) -> Result<(ServiceKey, Statistics), NetlinkError> {
+    let (key, _) = read_service(payload)?;
+    let mut counted = Counted::default();
+    for attribute in NlasIterator::new(nested(payload, top::SERVICE)?) {
+        let attribute = attribute.map_err(|error| malformed(&error))?;
+        match attribute.kind() {
+            service::STATISTICS => counted.narrow = statistics::read(attribute.value())?,
+            service::STATISTICS_64 => counted.wide = statistics::read(attribute.value())?,
+            _ => {}
+        }
+    }
+    Ok((key, counted.best()))
 }
 
 fn read_method(number: u32, tunnel: u8, port: u16, flags: u16) -> Method {
@@ -293,7 +317,7 @@ pub(super) fn malformed(error: &netlink_packet_core::DecodeError) -> NetlinkErro
     NetlinkError::Malformed(error.to_string())
 }
 
-fn missing(what: &str) -> NetlinkError {
+pub(super) fn missing(what: &str) -> NetlinkError {
     NetlinkError::Malformed(format!("{what} is missing"))
 }
 

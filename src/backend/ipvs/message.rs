@@ -23,6 +23,7 @@ pub(super) enum Command {
     GetDaemon = 11,
     SetConfig = 12,
     GetConfig = 13,
+    Zero = 16,
 }
 
 /// A request to IPVS.

@@ -1,13 +1,15 @@
-//! IPVS by generic netlink.
+//! IPVS by generic connection.
 //!
 //! IPVS has no transactions and no events, and a dump of all services misses some while
 //! somebody else edits. So services are asked for one by one, which is atomic, and many
 //! such questions travel in one send.
 
 mod attribute;
+mod connections;
 mod control;
 mod convert;
 mod message;
+mod statistics;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,15 +20,16 @@ use netlink_packet_generic::ctrl::{GenlCtrl, GenlCtrlCmd};
 use netlink_packet_generic::{GenlFamily, GenlHeader};
 use rustix::io::Errno;
 
+pub use self::connections::{CONNECTIONS, ConnectionEntry, Endpoint};
 pub(super) use self::control::Control;
 use self::convert::DestinationReading;
 use self::message::{Command, IpvsMessage, put};
-use super::{Activity, ActivityTable, Ipvs, IpvsError};
+use super::{Activity, ActivityTable, DestinationStatistics, Ipvs, IpvsError, StatisticsTable};
 use crate::netlink::{ACK, Bus, DUMP, NetlinkError, Socket};
 use crate::plan::ServiceChange;
 use crate::state::{ServiceKey, ServiceTable};
 
-/// `GENL_ID_CTRL`, `linux/genetlink.h`.
+/// `GENL_ID_CTRL`, `linux/geconnection.h`.
 const CONTROLLER: u16 = 0x10;
 
 /// Changes travel in sends of about this many bytes, which fits the default send buffer.
@@ -61,6 +64,62 @@ impl KernelIpvs {
     pub fn new() -> Self {
         Self
     }
+
+    /// What the kernel counted of the services of `keys` and their destinations; those
+    /// that do not exist are left out.
+    ///
+    /// # Errors
+    /// [`IpvsError`].
+    pub fn statistics(&self, keys: &BTreeSet<ServiceKey>) -> Result<StatisticsTable, IpvsError> {
+        let mut table = StatisticsTable::new();
+        if keys.is_empty() {
+            return Ok(table);
+        }
+        let mut connection = Connection::open()?;
+        connection.ask_services(Command::GetService, keys, |payload| {
+            let (key, service) = convert::read_service_statistics(payload)?;
+            table.entry(key).or_default().service = service;
+            Ok(())
+        })?;
+        let present: Vec<_> = table.keys().copied().collect();
+        connection.destinations(&present, |key, readings| {
+            let destinations = readings.iter().map(|reading| {
+                let DestinationReading { destination, active, inactive, statistics } = *reading;
+                let (weight, activity) = (destination.weight, Activity { active, inactive });
+                (destination.key, DestinationStatistics { weight, activity, statistics })
+            });
+            if let Some(service) = table.get_mut(&key) {
+                service.destinations = destinations.collect();
+            }
+        })?;
+        Ok(table)
+    }
+
+    /// Sets what the kernel counted of the services of `keys` and of their destinations to
+    /// zero (`ip_vs_zero_service`, `net/netfilter/ipvs/ip_vs_ctl.c`); those that do not
+    /// exist are left out.
+    ///
+    /// # Errors
+    /// [`IpvsError`]; others of `keys` may be zero already.
+    pub fn zero(&self, keys: &BTreeSet<ServiceKey>) -> Result<(), IpvsError> {
+        if keys.is_empty() {
+            return Ok(());
+        }
+        // Each request names a service: without one the kernel would take all.
+        Connection::open()?.ask_services(Command::Zero, keys, |_| Ok(()))
+    }
+
+    /// Gives every entry of the kernel's table of connections to `each`, one after another.
+    /// As the table changes while it is read, an entry may come twice or be missed.
+    ///
+    /// # Errors
+    /// [`IpvsError::Unsupported`] without IPVS; [`IpvsError::Connections`] for a table
+    /// that cannot be read, or that has a line which makes no sense.
+    pub fn connections(&self, each: impl FnMut(ConnectionEntry)) -> Result<(), IpvsError> {
+        // Asking for the family loads the module.
+        let load = || Connection::open().map(|_| ());
+        connections::read(load, each)
+    }
 }
 
 impl Ipvs for KernelIpvs {
@@ -86,7 +145,7 @@ impl Ipvs for KernelIpvs {
             return Ok(table);
         }
         Connection::open()?.destinations(&keys, |key, readings| {
-            for DestinationReading { destination, active, inactive } in readings {
+            for DestinationReading { destination, active, inactive, .. } in readings {
                 let activity = Activity { active: *active, inactive: *inactive };
                 table.insert((key, destination.key), activity);
             }
@@ -161,25 +220,40 @@ impl Connection {
     /// The services of `keys` that exist, without their destinations.
     fn services(&mut self, keys: &BTreeSet<ServiceKey>) -> Result<ServiceTable, IpvsError> {
         let mut services = ServiceTable::new();
+        self.ask_services(Command::GetService, keys, |payload| {
+            let (key, service) = convert::read_service(payload)?;
+            services.insert(key, service);
+            Ok(())
+        })?;
+        Ok(services)
+    }
+
+    /// Sends a command for each service of `keys`, and gives the answers to `each`.
+    /// Services that do not exist have none.
+    fn ask_services(
+        &mut self,
+        command: Command,
+        keys: &BTreeSet<ServiceKey>,
+        mut each: impl FnMut(&[u8]) -> Result<(), NetlinkError>,
+    ) -> Result<(), IpvsError> {
         let keys: Vec<_> = keys.iter().copied().collect();
         for questions in keys.chunks(QUESTIONS) {
             let mut batch = Vec::new();
             for &key in questions {
                 let sequence = self.socket.next_sequence();
-                let query = convert::query(Command::GetService, key);
-                put(&mut batch, self.family, 0, sequence, query);
+                put(&mut batch, self.family, 0, sequence, convert::query(command, key));
             }
-            let refusals = self.socket.transact(&batch, |message| {
-                let (key, service) = convert::read_service(message.payload)?;
-                services.insert(key, service);
-                Ok(())
-            })?;
+            let refusals = self.socket.transact(&batch, |message| each(message.payload))?;
             // ESRCH: there is no such service.
             if let Some(refusal) = refusals.iter().find(|refusal| refusal.errno != Errno::SRCH) {
-                return Err(words::unanswered(refusal.errno));
+                let what = match command {
+                    Command::Zero => "set the counters of a service to zero",
+                    _ => words::LIST,
+                };
+                return Err(words::unanswered(refusal.errno, what));
             }
         }
-        Ok(services)
+        Ok(())
     }
 
     /// The destinations of each service of `keys`, sorted, to `each`.
@@ -278,7 +352,7 @@ fn read_destinations(
 }
 
 /// The number that the kernel gave the family IPVS. Asking for it loads the module
-/// (`request_module("net-pf-16-proto-16-family-IPVS")`, `net/netlink/genetlink.c`).
+/// (`request_module("net-pf-16-proto-16-family-IPVS")`, `net/netlink/geconnection.c`).
 fn resolve(socket: &mut Socket) -> Result<u16, IpvsError> {
     let sequence = socket.next_sequence();
     let mut request = Vec::new();
@@ -305,7 +379,7 @@ fn resolve(socket: &mut Socket) -> Result<u16, IpvsError> {
     })?;
     match refusals.first() {
         Some(refusal) if refusal.errno == Errno::NOENT => Err(IpvsError::Unsupported),
-        Some(refusal) => Err(words::unanswered(refusal.errno)),
+        Some(refusal) => Err(words::unanswered(refusal.errno, words::LIST)),
         None => family.ok_or(IpvsError::Unsupported),
     }
 }

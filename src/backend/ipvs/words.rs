@@ -7,9 +7,17 @@ use crate::backend::IpvsError;
 use crate::netlink::NetlinkError;
 use crate::plan::ServiceChange;
 
-/// The error of a question that the kernel refused to answer.
-pub(super) fn unanswered(errno: Errno) -> IpvsError {
-    refused(errno, None, Vec::new())
+/// What most questions ask for.
+pub(super) const LIST: &str = "list the services";
+
+/// The error of a question that the kernel refused to answer, and what it asked for.
+pub(super) fn unanswered(errno: Errno, what: &str) -> IpvsError {
+    match refused(errno, None, Vec::new()) {
+        IpvsError::Refused { reason, remedy, undone, .. } => {
+            IpvsError::Refused { change: what.to_owned(), reason, remedy, undone }
+        }
+        other => other,
+    }
 }
 
 /// The error of a change that the kernel refused; `undone` are all that were not made.
@@ -24,7 +32,7 @@ pub(super) fn refused(
     let (reason, remedy) = change
         .and_then(|change| known(errno, change))
         .unwrap_or_else(|| (std::io::Error::from(errno).to_string(), None));
-    let change = change.map_or_else(|| "list the services".to_owned(), ToString::to_string);
+    let change = change.map_or_else(|| LIST.to_owned(), ToString::to_string);
     IpvsError::Refused { change, reason, remedy, undone }
 }
 

@@ -8,7 +8,7 @@ use super::element::{Element, Key};
 use super::expression;
 use super::frame::{Set, Step};
 use super::wire::{self, Fields, attributes, body, malformed};
-use crate::backend::Generation;
+use crate::backend::{Count, Generation};
 use crate::netlink::{Message, NetlinkError};
 
 /// A chain of our table.
@@ -44,8 +44,18 @@ pub(super) struct SetFound {
     pub(super) capacity: Option<u32>,
     /// The lengths of the key's parts, where the kernel says them.
     pub(super) parts: Vec<u32>,
-    /// Whether its elements run expressions (counters, limits).
-    pub(super) stateful: bool,
+    /// What its elements do besides.
+    pub(super) elements_do: ElementsDo,
+}
+
+/// What the elements of a set do when a packet hits them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ElementsDo {
+    Nothing,
+    /// They count it.
+    Count,
+    /// Anything else, such as a limit.
+    More,
 }
 
 impl SetFound {
@@ -113,8 +123,24 @@ pub(super) fn set(message: Message<'_>) -> Result<SetFound, NetlinkError> {
         count: fields.number(of::COUNT),
         capacity: description.number(of::DESCRIPTION_SIZE),
         parts,
-        stateful: fields.get(of::EXPRESSION).or(fields.get(of::EXPRESSIONS)).is_some(),
+        elements_do: match (fields.get(of::EXPRESSION), fields.get(of::EXPRESSIONS)) {
+            (None, None) => ElementsDo::Nothing,
+            (Some(one), None) if counter(one)?.is_some() => ElementsDo::Count,
+            _ => ElementsDo::More,
+        },
     })
+}
+
+/// The count of an expression that is a counter; `None` for any other.
+fn counter(expression: &[u8]) -> Result<Option<Count>, NetlinkError> {
+    let expression = Fields::read(expression)?;
+    if expression.text(wire::rule::EXPRESSION_NAME) != Some("counter") {
+        return Ok(None);
+    }
+    let data = expression.nested(wire::rule::EXPRESSION_DATA)?;
+    let number = |kind: u16| data.long(kind).unwrap_or(0);
+    let (packets, bytes) = (number(wire::counter::PACKETS), number(wire::counter::BYTES));
+    Ok(Some(Count { packets, bytes }))
 }
 
 pub(super) fn rule(message: Message<'_>) -> Result<RuleFound, NetlinkError> {
@@ -159,11 +185,13 @@ pub(super) fn element_of(bytes: &[u8]) -> Result<Result<Element<'_>, String>, Ne
     let Some(first) = key(of::KEY)? else {
         return Ok(Err("an entry without a key (a catch-all)".to_owned()));
     };
-    let odd =
-        [of::TIMEOUT, of::EXPRESSION, of::EXPRESSIONS, of::FLAGS].map(|kind| fields.get(kind));
+    let expression = fields.get(of::EXPRESSION);
+    let count = expression.map(counter).transpose()?.flatten();
+    let odd = [of::TIMEOUT, of::EXPRESSIONS, of::FLAGS].map(|kind| fields.get(kind));
     let odd = match odd {
         [Some(_), ..] => Some("a timeout"),
-        [_, Some(_), ..] | [_, _, Some(_), _] => Some("an expression"),
+        [_, Some(_), _] => Some("an expression"),
+        _ if expression.is_some() && count.is_none() => Some("an expression"),
         [.., Some(flags)] if flags.iter().any(|&byte| byte != 0) => Some("flags"),
         _ => None,
     };
@@ -176,6 +204,7 @@ pub(super) fn element_of(bytes: &[u8]) -> Result<Result<Element<'_>, String>, Ne
         key_end: key(of::KEY_END)?,
         mark: mark.map(u32::from_ne_bytes),
         comment: fields.get(of::USERDATA).and_then(wire::comment).map(Into::into),
+        count,
     }))
 }
 

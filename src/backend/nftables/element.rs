@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use nftnl::nftnl_sys::libc;
 
 use super::frame::{Set, text};
+use crate::backend::Count;
 use crate::model::{Family, Mark, PortRange, Prefix, Protocol};
 use crate::state::{LedgerEntry, MarkEntry, MarkKey, ServiceKey};
 
@@ -74,6 +75,8 @@ pub(super) struct Element<'a> {
     pub(super) mark: Option<u32>,
     /// The comment.
     pub(super) comment: Option<Cow<'a, str>>,
+    /// What it counted. The kernel says it; it is never written.
+    pub(super) count: Option<Count>,
 }
 
 impl<'a> Element<'a> {
@@ -102,6 +105,7 @@ impl<'a> Element<'a> {
             comment: entry
                 .and_then(|entry| entry.group.as_ref())
                 .map(|group| Cow::Borrowed(group.as_str())),
+            count: None,
         }
     }
 

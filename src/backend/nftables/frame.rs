@@ -3,10 +3,10 @@
 //!
 //! ```text
 //! table inet fwmarkctl {
-//!   map exact4 { type ipv4_addr . inet_proto . inet_service : mark }     one address, one port
-//!   map host4  { type ipv4_addr . inet_proto : mark }                    one address, any port
-//!   map range4 { type ipv4_addr . inet_proto . inet_service : mark; flags interval }   the rest
-//!   map shadow4 { as range4 }                                            empty but while marks switch
+//!   map exact4 { type ipv4_addr . inet_proto . inet_service : mark; counter }  one address, one port
+//!   map host4  { type ipv4_addr . inet_proto : mark; counter }           one address, any port
+//!   map range4 { as exact4; flags interval }                             prefixes, port ranges
+//!   map shadow4 { as range4, without counter }                           empty but while marks switch
 //!   map exact6, host6, range6, shadow6                                   the same for IPv6
 //!   set services { type mark . nf_proto }                                which services are ours
 //!   set services4 { type ipv4_addr . inet_proto . inet_service }         those without a mark
@@ -24,6 +24,10 @@
 //! interval maps, and an address has the last word over the prefix that holds it. The
 //! shadow maps come last: what they hold counts only while an interval map exchanges
 //! entries, which is not one instant (see `plan::Shadow`).
+//!
+//! Each entry counts the packets that it marks. The kernel gives every element the counter
+//! of its map, so elements are written without one; and it counts on a look-up that hits
+//! (`nft_lookup_eval`, `net/netfilter/nft_lookup.c`), so the rules need none either.
 
 use std::ffi::CStr;
 
@@ -156,6 +160,11 @@ impl Set {
     /// Whether it is an interval map.
     pub(super) fn is_interval(self) -> bool {
         matches!(self, Self::Range(_) | Self::Shadow(_))
+    }
+
+    /// Whether its entries count the packets that they mark.
+    pub(super) fn counts(self) -> bool {
+        matches!(self, Self::Exact(_) | Self::Host(_) | Self::Range(_))
     }
 
     /// `NFT_SET_*`.

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::decode::{ChainFound, RuleFound, SetFound};
+use super::decode::{ChainFound, ElementsDo, RuleFound, SetFound};
 use super::element::Element;
 use super::frame::{self, LEDGER, MARK_LENGTH, MARK_TYPE, PREROUTING, Set, Step, text};
-use crate::backend::{Frame, MarkRuleset};
+use crate::backend::{Frame, MarkCounts, MarkRuleset};
 use crate::state::{Ledger, LedgerEntry, Marking, Record, ServiceKey};
 
 /// How many entries of one set are named when none of them can be read.
@@ -24,11 +24,13 @@ pub(super) struct Found {
 }
 
 /// What sets hold.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(super) struct Entries {
     marking: Marking,
     shadow: Marking,
     services: BTreeMap<ServiceKey, LedgerEntry>,
+    /// What the entries counted, where somebody wants to know.
+    counts: Option<MarkCounts>,
     /// What cannot be read or does not belong where it is.
     odd: Vec<String>,
     /// How many elements were read.
@@ -38,10 +40,32 @@ pub(super) struct Entries {
 }
 
 impl Entries {
+    /// Nothing yet, with room for what entries counted.
+    pub(super) fn counting() -> Self {
+        Self { counts: Some(MarkCounts::new()), ..Self::default() }
+    }
+
+    /// Whether both hold the same, whatever it counted meanwhile.
+    pub(super) fn agree_with(&self, other: &Self) -> bool {
+        self.count == other.count
+            && self.marking == other.marking
+            && self.shadow == other.shadow
+            && self.services == other.services
+            && self.odd == other.odd
+    }
+
+    /// What the entries counted.
+    pub(super) fn take_counts(&mut self) -> MarkCounts {
+        self.counts.take().unwrap_or_default()
+    }
+
     /// Takes an element of `set`; what is no entry becomes words.
     pub(super) fn take(&mut self, set: Set, element: Result<Element<'_>, String>) {
         self.count += 1;
         let taken = element.and_then(|element| {
+            if element.count.is_some() && !set.counts() {
+                return Err(format!("{}, which counts packets", element.describe(set)));
+            }
             if set.is_ledger() {
                 let (key, entry) = element.to_service(set)?;
                 self.repeated |= self.services.insert(key, entry).is_some();
@@ -53,6 +77,9 @@ impl Entries {
                 return Ok(());
             }
             self.repeated |= self.marking.insert(key, entry).is_some();
+            if let Some(counts) = &mut self.counts {
+                counts.insert(key, element.count.unwrap_or_default());
+            }
             let home = Set::of(&key);
             let misplaced = || format!("{key}, which belongs into {}", text(home.name()));
             if home == set { Ok(()) } else { Err(misplaced()) }
@@ -67,6 +94,9 @@ impl Entries {
     pub(super) fn merge(&mut self, other: Self) {
         for (key, entry) in other.marking {
             self.marking.entry(key).or_insert(entry);
+        }
+        for (key, count) in other.counts.into_iter().flatten() {
+            self.counts.get_or_insert_default().entry(key).or_insert(count);
         }
         self.shadow.extend(other.shadow);
         self.services.extend(other.services);
@@ -188,8 +218,17 @@ fn set_differences(set: Set, found: &SetFound) -> Vec<String> {
     if let Some(capacity) = found.capacity {
         differences.push(format!("{name} holds at most {capacity} entries"));
     }
-    if found.stateful {
-        differences.push(format!("the entries of {name} count or limit packets"));
+    match (set.counts(), found.elements_do) {
+        (true, ElementsDo::Count) | (false, ElementsDo::Nothing) => {}
+        (true, ElementsDo::Nothing) => {
+            differences.push(format!("the entries of {name} do not count packets"));
+        }
+        (false, ElementsDo::Count) => {
+            differences.push(format!("the entries of {name} count packets"));
+        }
+        (_, ElementsDo::More) => {
+            differences.push(format!("the entries of {name} limit or track packets"));
+        }
     }
     differences
 }
@@ -253,22 +292,58 @@ fn record(rules: &[RuleFound]) -> (Option<Record>, Option<String>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backend::Count;
     use crate::model::{Family, PortRange, Protocol};
     use crate::state::{MarkEntry, MarkKey};
 
-    #[test]
-    fn an_element_that_comes_twice_is_noticed() {
-        let key = MarkKey {
+    fn key() -> MarkKey {
+        MarkKey {
             destination: "192.0.2.1".parse().expect("a prefix"),
             protocol: Protocol::Tcp,
             ports: PortRange::ANY,
-        };
-        let entry = MarkEntry { mark: None, group: None };
+        }
+    }
+
+    #[test]
+    fn an_element_that_comes_twice_is_noticed() {
+        let (key, entry) = (key(), MarkEntry { mark: None, group: None });
         let element = Element::of_mark(&key, Some(&entry));
         let mut entries = Entries::default();
         entries.take(Set::Host(Family::Ipv4), Ok(element.clone()));
         assert!(!entries.repeated);
         entries.take(Set::Host(Family::Ipv4), Ok(element));
         assert!(entries.repeated && entries.count == 2);
+    }
+
+    /// nft(8) refuses to make one; the kernel takes it.
+    #[test]
+    fn an_element_that_counts_where_none_should_is_odd() {
+        let (key, entry) = (key(), MarkEntry { mark: None, group: None });
+        let shadow = Set::Shadow(Family::Ipv4);
+        let element = Element {
+            count: Some(Count { packets: 1, bytes: 60 }),
+            ..Element::in_map(shadow, &key, Some(&entry))
+        };
+        let mut entries = Entries::default();
+        entries.take(shadow, Ok(element));
+        assert_eq!(entries.odd, ["shadow4 holds 192.0.2.1:any/tcp → mark 0, which counts packets"]);
+    }
+
+    #[test]
+    fn two_readings_agree_whatever_was_counted_between_them() {
+        let (key, entry) = (key(), MarkEntry { mark: None, group: None });
+        let host = Set::Host(Family::Ipv4);
+        let [one, two, empty] = [1, 2, 0].map(|packets| {
+            let mut entries = Entries::counting();
+            let count = Some(Count { packets, bytes: 60 });
+            if packets > 0 {
+                entries.take(host, Ok(Element { count, ..Element::of_mark(&key, Some(&entry)) }));
+            }
+            entries
+        });
+        assert!(one.agree_with(&two) && !one.agree_with(&empty));
+        let mut all = Entries::counting();
+        all.merge(two);
+        assert_eq!(all.take_counts()[&key].packets, 2);
     }
 }

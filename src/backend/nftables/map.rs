@@ -83,6 +83,11 @@ impl NativeSet {
             userdata.put_number(sys::NFTNL_UDATA_SET_DATABYTEORDER, 1);
         }
         native.set_data(sys::NFTNL_SET_USERDATA, userdata.as_bytes());
+        if set.counts() {
+            let counter = expression(c"counter", &[]);
+            // SAFETY: both live, and the set owns the expression from here on.
+            unsafe { sys::nftnl_set_add_expr(native.0.as_ptr(), counter.as_ptr()) };
+        }
         native
     }
 
@@ -152,7 +157,8 @@ impl NativeSet {
 
 impl Drop for NativeSet {
     fn drop(&mut self) {
-        // SAFETY: allocated in `new`, freed only here, together with its elements.
+        // SAFETY: allocated in `new`, freed only here, together with its elements and
+        // its expression.
         unsafe { sys::nftnl_set_free(self.0.as_ptr()) };
     }
 }

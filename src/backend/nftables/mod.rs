@@ -22,7 +22,7 @@ use rustix::thread::{MembarrierCommand, membarrier};
 
 pub use self::events::Events;
 use self::read::Reader;
-use super::{Generation, MarkRuleset, Netfilter, NetfilterError, Observed};
+use super::{CountedRuleset, Generation, MarkRuleset, Netfilter, NetfilterError, Observed};
 use crate::netlink::{Bus, NetlinkError, Socket};
 use crate::plan::MarkSwitch;
 
@@ -38,26 +38,21 @@ impl Nftables {
     pub fn new() -> Self {
         Self
     }
+
+    /// As [`Netfilter::observe`], with what each entry counted since it was made: a batch
+    /// that leaves an entry alone leaves its count.
+    ///
+    /// # Errors
+    /// As [`Netfilter::observe`].
+    pub fn observe_counted(&self) -> Result<Observed<CountedRuleset>, NetfilterError> {
+        read(true)
+    }
 }
 
 impl Netfilter for Nftables {
     fn observe(&self) -> Result<Observed<MarkRuleset>, NetfilterError> {
-        for attempt in 1..=ATTEMPTS {
-            let mut reader = Reader::open()?;
-            let generation = reader.generation()?;
-            let found = reader.table(generation);
-            // A dump that was given up leaves its rest in the socket.
-            let after = if found.is_ok() { reader } else { Reader::open()? }.generation()?;
-            match found {
-                Ok(value) if after == generation => return Ok(Observed { value, generation }),
-                // What was being read vanished, or was written under way.
-                Err(error) if after == generation && !is_interruption(&error) => {
-                    return Err(unreadable(error));
-                }
-                _ => tracing::debug!(attempt, "the ruleset changed while it was read"),
-            }
-        }
-        Err(NetlinkError::Interrupted.into())
+        let Observed { value, generation } = read(false)?;
+        Ok(Observed { value: value.ruleset, generation })
     }
 
     fn switch(&self, change: &MarkSwitch, at: Generation) -> Result<(), NetfilterError> {
@@ -84,6 +79,26 @@ impl Netfilter for Nftables {
             tracing::debug!(%errno, "no global memory barrier");
         }
     }
+}
+
+/// Reads our table at one generation, and what entries counted where that is wanted.
+fn read(counting: bool) -> Result<Observed<CountedRuleset>, NetfilterError> {
+    for attempt in 1..=ATTEMPTS {
+        let mut reader = Reader::open(counting)?;
+        let generation = reader.generation()?;
+        let found = reader.table(generation);
+        // A dump that was given up leaves its rest in the socket.
+        let after = if found.is_ok() { reader } else { Reader::open(counting)? }.generation()?;
+        match found {
+            Ok(value) if after == generation => return Ok(Observed { value, generation }),
+            // What was being read vanished, or was written under way.
+            Err(error) if after == generation && !is_interruption(&error) => {
+                return Err(unreadable(error));
+            }
+            _ => tracing::debug!(attempt, "the ruleset changed while it was read"),
+        }
+    }
+    Err(NetlinkError::Interrupted.into())
 }
 
 fn open() -> Result<Socket, NetfilterError> {

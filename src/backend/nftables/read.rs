@@ -7,7 +7,7 @@ use rustix::io::Errno;
 use super::frame::{self, Set, text};
 use super::inspect::{Entries, Found};
 use super::{ATTEMPTS, decode, no_nf_tables, open, unreadable, wire};
-use crate::backend::{Generation, MarkRuleset, NetfilterError};
+use crate::backend::{CountedRuleset, Generation, NetfilterError};
 use crate::netlink::{DUMP, Message, NetlinkError, Socket, put_message};
 
 /// How long a hash map is given to settle: it needs some milliseconds for 50,000 elements.
@@ -16,11 +16,13 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// A socket on which our table is read.
 pub(super) struct Reader {
     socket: Socket,
+    /// Whether what entries counted is wanted too.
+    counting: bool,
 }
 
 impl Reader {
-    pub(super) fn open() -> Result<Self, NetfilterError> {
-        Ok(Self { socket: open()? })
+    pub(super) fn open(counting: bool) -> Result<Self, NetfilterError> {
+        Ok(Self { socket: open()?, counting })
     }
 
     pub(super) fn generation(&mut self) -> Result<Generation, NetfilterError> {
@@ -36,11 +38,13 @@ impl Reader {
         }
     }
 
-    pub(super) fn table(&mut self, at: Generation) -> Result<MarkRuleset, NetlinkError> {
+    pub(super) fn table(&mut self, at: Generation) -> Result<CountedRuleset, NetlinkError> {
         let name = frame::table_name();
         let flags = match self.ask(wire::GET_TABLE, &[(1, name)], decode::table_flags) {
             Ok(flags) => flags.unwrap_or(0),
-            Err(error) if error.errno() == Some(Errno::NOENT) => return Ok(MarkRuleset::default()),
+            Err(error) if error.errno() == Some(Errno::NOENT) => {
+                return Ok(CountedRuleset::default());
+            }
             Err(error) => return Err(error),
         };
         let mut found = Found { table_flags: flags, ..Found::default() };
@@ -69,7 +73,8 @@ impl Reader {
                 found.entries.merge(self.elements(at, set, there.count)?);
             }
         }
-        Ok(found.judge())
+        let counts = found.entries.take_counts();
+        Ok(CountedRuleset { ruleset: found.judge(), counts })
     }
 
     /// All elements of `set`, of which the kernel may say how many there are.
@@ -86,16 +91,19 @@ impl Reader {
         expected: Option<u32>,
     ) -> Result<Entries, NetlinkError> {
         let names = [(1, frame::table_name()), (wire::element::LIST_SET, text(set.name()))];
-        let mut before = None;
+        let mut before: Option<Entries> = None;
         for attempt in 1..=ATTEMPTS {
-            let (mut entries, mut messages) = (Entries::default(), 0);
+            let mut entries = if self.counting { Entries::counting() } else { Entries::default() };
+            let mut messages = 0;
             self.dump(at, wire::GET_ELEMENTS, wire::NEW_ELEMENTS, &names, |message| {
                 messages += 1;
                 decode::elements(message, |element| entries.take(set, element)).map(|_| ())
             })?;
             let counted = expected.is_some_and(|count| count as usize == entries.count);
             let steady = set.is_interval() || messages <= 1 || counted;
-            if !entries.repeated && (steady || before.as_ref() == Some(&entries)) {
+            if !entries.repeated
+                && (steady || before.is_some_and(|before| before.agree_with(&entries)))
+            {
                 return Ok(entries);
             }
             tracing::debug!(?set, attempt, count = entries.count, expected, "read again");

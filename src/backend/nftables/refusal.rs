@@ -24,7 +24,7 @@ pub(super) fn error(batch: &[u8], refusal: &Refusal) -> NetfilterError {
         (Errno::OPNOTSUPP, _)
         | (Errno::INVAL, Some(wire::NEW_TABLE | wire::NEW_SET))
         | (Errno::NOENT, Some(wire::NEW_CHAIN)) => NetfilterError::Unsupported(format!(
-            "it lacks what {} needs ({}); Linux 5.6 and later with \
+            "it lacks what {} needs ({}); Linux 5.7 and later with \
              CONFIG_NF_TABLES_INET have it",
             object(message, None),
             refusal

@@ -103,6 +103,12 @@ pub(super) mod element {
     pub(in super::super) const VALUE: u16 = 1;
 }
 
+/// Attributes of a counter, `NFTA_COUNTER_*`.
+pub(super) mod counter {
+    pub(in super::super) const BYTES: u16 = 1;
+    pub(in super::super) const PACKETS: u16 = 2;
+}
+
 /// `struct nfgenmsg`: family, version, and the low half of the generation.
 pub(super) const FAMILY_HEADER: usize = 4;
 

@@ -1,0 +1,58 @@
+//! `zero`: counting begins anew, on both sides.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+
+use super::groups::Selection;
+use super::output::{FORMAT, Output};
+use super::{Context, record_error};
+use crate::backend::ipvs::KernelIpvs;
+use crate::backend::nftables::Nftables;
+use crate::error::{Error, Exit};
+use crate::transaction::Cause;
+
+pub(super) fn run(context: &mut Context, names: &[String], no_wait: bool) -> Result<Exit, Error> {
+    let session = context.session("zero", no_wait)?;
+    let counted = Nftables::new().observe_counted().map_err(Cause::from)?.value;
+    let selection = Selection::new(names, &counted.ruleset)?;
+    let ledger = &counted.ruleset.ledger.services;
+    let mut services: BTreeSet<_> = ledger
+        .iter()
+        .filter(|(_, entry)| selection.has(entry.group.as_ref()))
+        .map(|(key, _)| *key)
+        .collect();
+    if selection.is_everything() {
+        services.extend(session.run.owned().services);
+    }
+    // Only ours, by name: IPVS takes a request without a service for all of them.
+    KernelIpvs::new().zero(&services).map_err(Cause::from)?;
+
+    let unreadable = record_error("read what `zero` remembers");
+    let mut remembered = session.zero_file.read().map_err(unreadable)?;
+    let entries = &counted.ruleset.entries;
+    remembered.retain(|key, _| entries.contains_key(key));
+    let wanted = counted.counts.iter().filter(|(key, _)| {
+        entries.get(key).is_some_and(|entry| selection.has(entry.group.as_ref()))
+    });
+    let mut marks = 0;
+    for (key, count) in wanted {
+        remembered.insert(*key, *count);
+        marks += 1;
+    }
+    session.zero_file.write(&remembered).map_err(record_error("write what `zero` remembers"))?;
+    drop(session);
+    Output::after_the_fact(show(&mut context.output, marks, services.len()));
+    Ok(Exit::Done)
+}
+
+fn show(output: &mut Output, marks: usize, services: usize) -> Result<(), Error> {
+    output.json(
+        &json!({ "format": FORMAT, "zeroed": { "mark_rules": marks, "services": services } }),
+    )?;
+    output.text(&format!(
+        "Counting from zero: {marks} mark rule{}, {services} service{}.\n",
+        if marks == 1 { "" } else { "s" },
+        if services == 1 { "" } else { "s" },
+    ))
+}
