@@ -49,6 +49,9 @@ _fwmarkctl() {
             fwmarkctl,plan)
                 cmd="fwmarkctl__subcmd__plan"
                 ;;
+            fwmarkctl,preset)
+                cmd="fwmarkctl__subcmd__preset"
+                ;;
             fwmarkctl,real)
                 cmd="fwmarkctl__subcmd__real"
                 ;;
@@ -79,6 +82,12 @@ _fwmarkctl() {
             fwmarkctl__subcmd__history,show)
                 cmd="fwmarkctl__subcmd__history__subcmd__show"
                 ;;
+            fwmarkctl__subcmd__preset,list)
+                cmd="fwmarkctl__subcmd__preset__subcmd__list"
+                ;;
+            fwmarkctl__subcmd__preset,show)
+                cmd="fwmarkctl__subcmd__preset__subcmd__show"
+                ;;
             fwmarkctl__subcmd__real,drain)
                 cmd="fwmarkctl__subcmd__real__subcmd__drain"
                 ;;
@@ -101,7 +110,7 @@ _fwmarkctl() {
 
     case "${cmd}" in
         fwmarkctl)
-            opts="-c -o -v -q -h -V --config --state-dir --run-dir --backend --output --color --verbose --quiet --help --version check compile plan apply watch confirm rollback history recover await-confirmation status stats zero connections clear real realserver explain completions"
+            opts="-c -o -v -q -h -V --config --state-dir --run-dir --backend --output --color --verbose --quiet --help --version check compile plan apply watch confirm rollback history recover await-confirmation status stats zero connections clear real realserver preset explain completions"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -721,6 +730,144 @@ _fwmarkctl() {
         fwmarkctl__subcmd__plan)
             opts="-c -o -v -q -h --detailed-exitcode --config --state-dir --run-dir --backend --output --color --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --run-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --backend)
+                    COMPREPLY=($(compgen -W "nftables iptables" -- "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        fwmarkctl__subcmd__preset)
+            opts="-c -o -v -q -h --config --state-dir --run-dir --backend --output --color --verbose --quiet --help list show"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --run-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --backend)
+                    COMPREPLY=($(compgen -W "nftables iptables" -- "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        fwmarkctl__subcmd__preset__subcmd__list)
+            opts="-c -o -v -q -h --config --state-dir --run-dir --backend --output --color --verbose --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --run-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --backend)
+                    COMPREPLY=($(compgen -W "nftables iptables" -- "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        fwmarkctl__subcmd__preset__subcmd__show)
+            opts="-c -o -v -q -h --config --state-dir --run-dir --backend --output --color --verbose --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

@@ -55,6 +55,7 @@ complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "connections" -d
 complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "clear" -d 'Remove all that is ours from the kernel, and nothing else'
 complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "real" -d 'Drain a real server of a group, or give it clients again'
 complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "realserver" -d 'Prepare a real server, on that machine: VIPs, ARP, tunnel device'
+complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "preset" -d 'The named services that `services` takes; needs no privilege'
 complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "explain" -d 'Explain an error of the configuration, with an example'
 complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "completions" -d 'Print the completions of a shell'
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand check" -s c -l config -d 'Read this file instead of /etc/fwmarkctl (\'-\' is standard input; repeatable)' -r -F
@@ -426,6 +427,47 @@ complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand realserver; and __fi
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand realserver; and __fish_seen_subcommand_from status" -s v -l verbose -d 'Say more on standard error (repeatable)'
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand realserver; and __fish_seen_subcommand_from status" -s q -l quiet -d 'Print nothing but errors'
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand realserver; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand preset; and not __fish_seen_subcommand_from list show" -s c -l config -d 'Read this file instead of /etc/fwmarkctl (\'-\' is standard input; repeatable)' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand preset; and not __fish_seen_subcommand_from list show" -l state-dir -d 'Where the history is kept' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand preset; and not __fish_seen_subcommand_from list show" -l run-dir -d 'Where what a reboot forgets is kept' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand preset; and not __fish_seen_subcommand_from list show" -l backend -d 'What marks packets, whatever the configuration says: nftables or iptables' -r -f -a "nftables\t'nftables, by netlink'
+iptables\t'iptables, by iptables-restore'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand preset; and not __fish_seen_subcommand_from list show" -s o -l output -d 'How to print: text or json' -r -f -a "text\t'For people'
+json\t'One JSON document'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand preset; and not __fish_seen_subcommand_from list show" -l color -d 'When to colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand preset; and not __fish_seen_subcommand_from list show" -s v -l verbose -d 'Say more on standard error (repeatable)'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand preset; and not __fish_seen_subcommand_from list show" -s q -l quiet -d 'Print nothing but errors'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand preset; and not __fish_seen_subcommand_from list show" -s h -l help -d 'Print help'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand preset; and not __fish_seen_subcommand_from list show" -f -a "list" -d 'List them: name, ports, description'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand preset; and not __fish_seen_subcommand_from list show" -f -a "show" -d 'Show one: ports, where they are assigned, and the TOML that defines it'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand preset; and __fish_seen_subcommand_from list" -s c -l config -d 'Read this file instead of /etc/fwmarkctl (\'-\' is standard input; repeatable)' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand preset; and __fish_seen_subcommand_from list" -l state-dir -d 'Where the history is kept' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand preset; and __fish_seen_subcommand_from list" -l run-dir -d 'Where what a reboot forgets is kept' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand preset; and __fish_seen_subcommand_from list" -l backend -d 'What marks packets, whatever the configuration says: nftables or iptables' -r -f -a "nftables\t'nftables, by netlink'
+iptables\t'iptables, by iptables-restore'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand preset; and __fish_seen_subcommand_from list" -s o -l output -d 'How to print: text or json' -r -f -a "text\t'For people'
+json\t'One JSON document'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand preset; and __fish_seen_subcommand_from list" -l color -d 'When to colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand preset; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more on standard error (repeatable)'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand preset; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print nothing but errors'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand preset; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand preset; and __fish_seen_subcommand_from show" -s c -l config -d 'Read this file instead of /etc/fwmarkctl (\'-\' is standard input; repeatable)' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand preset; and __fish_seen_subcommand_from show" -l state-dir -d 'Where the history is kept' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand preset; and __fish_seen_subcommand_from show" -l run-dir -d 'Where what a reboot forgets is kept' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand preset; and __fish_seen_subcommand_from show" -l backend -d 'What marks packets, whatever the configuration says: nftables or iptables' -r -f -a "nftables\t'nftables, by netlink'
+iptables\t'iptables, by iptables-restore'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand preset; and __fish_seen_subcommand_from show" -s o -l output -d 'How to print: text or json' -r -f -a "text\t'For people'
+json\t'One JSON document'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand preset; and __fish_seen_subcommand_from show" -l color -d 'When to colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand preset; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more on standard error (repeatable)'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand preset; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print nothing but errors'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand preset; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand explain" -s c -l config -d 'Read this file instead of /etc/fwmarkctl (\'-\' is standard input; repeatable)' -r -F
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand explain" -l state-dir -d 'Where the history is kept' -r -F
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand explain" -l run-dir -d 'Where what a reboot forgets is kept' -r -F

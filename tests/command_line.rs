@@ -180,6 +180,8 @@ fn every_help_fits_a_screen() {
         &["status"],
         &["clear"],
         &["realserver", "up"],
+        &["preset"],
+        &["preset", "show"],
     ] {
         let output = run(b"", &[command, &["--help"]].concat());
         assert_eq!(output.status.code(), Some(0));

@@ -5,10 +5,12 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use fwmarkctl::compile::{Past, compile};
 use fwmarkctl::config::{self, Code, Config, ConfigErrors, Look, Options, Sources};
 use fwmarkctl::model::{
     Forwarding, Listener, Listeners, MarkChoice, Mode, SchedulerFlag, Tunnel, TunnelChecksum, Via,
 };
+use fwmarkctl::state::MarkBook;
 
 const OPTIONS: Options<'_> =
     Options { effective_uid: 1000, presets: None, extra_schedulers: &[], instead: None };
@@ -40,17 +42,21 @@ fn blocks(page: &str) -> Vec<&str> {
 }
 
 #[test]
-fn every_example_loads_without_a_warning() {
+fn every_example_loads_without_a_warning_and_compiles() {
     let mut count = 0;
     for entry in fs::read_dir("examples").expect("the examples") {
         let name = entry.expect("an entry").file_name();
         if Path::new(&name).extension().is_some_and(|extension| extension == "toml") {
             let config = example(&name.to_string_lossy());
             assert!(config.warnings.is_empty(), "{name:?}: {:?}", config.warnings);
+            let marks = MarkBook::default();
+            let compiled = compile(&config.groups, &config.director, Past::of(&marks))
+                .unwrap_or_else(|error| panic!("{name:?}: {error}"));
+            assert!(!compiled.state.services.is_empty(), "{name:?}");
             count += 1;
         }
     }
-    assert!(count >= 8);
+    assert!(count >= 22);
 }
 
 #[test]

@@ -194,6 +194,9 @@ pub enum Command {
     /// Prepare a real server, on that machine: VIPs, ARP, tunnel device
     #[command(subcommand, name = "realserver")]
     RealServer(RealServerCommand),
+    /// The named services that `services` takes; needs no privilege
+    #[command(subcommand)]
+    Preset(PresetCommand),
     /// Explain an error of the configuration, with an example
     Explain {
         /// The code that an error shows in brackets, such as E0213
@@ -280,6 +283,19 @@ pub struct DrainOptions {
     /// Exit with 5 when another fwmarkctl is at work, instead of waiting for it
     #[arg(long)]
     pub no_wait: bool,
+}
+
+/// What to show of the presets.
+#[derive(Debug, Clone, Subcommand)]
+pub enum PresetCommand {
+    /// List them: name, ports, description
+    List,
+    /// Show one: ports, where they are assigned, and the TOML that defines it
+    Show {
+        /// Which
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
 }
 
 /// What to do on a real server.

@@ -132,7 +132,7 @@ pub(super) fn document(error: &Error) -> Value {
 pub(super) fn defuse(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for letter in text.chars() {
-        if letter.is_control() && letter != '\n' {
+        if letter.is_control() && !matches!(letter, '\n' | '\t') {
             safe.extend(letter.escape_default());
         } else {
             safe.push(letter);

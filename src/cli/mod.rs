@@ -16,6 +16,7 @@ mod groups;
 mod history;
 mod output;
 mod plan;
+mod preset;
 mod progress;
 mod real;
 mod realserver;
@@ -50,6 +51,9 @@ use crate::model::{KNOWN_SCHEDULERS, KernelName};
 use crate::state::{DirectorState, MarkBook, Marking, Observation};
 use crate::transaction::{Found, TransactionError, Trial, observe};
 
+/// Where an administrator keeps presets.
+const PRESETS: &str = "/etc/fwmarkctl/presets";
+
 /// Runs what the command line asks for; the answer is the exit code.
 pub fn run(arguments: Arguments, environment: Environment) -> Exit {
     #[cfg(feature = "fail-points")]
@@ -79,6 +83,7 @@ pub fn run(arguments: Arguments, environment: Environment) -> Exit {
         Command::Clear { yes, no_wait } => clear::run(&mut context, yes, no_wait),
         Command::Real(command) => real::run(&mut context, &command),
         Command::RealServer(command) => realserver::run(&mut context, &command),
+        Command::Preset(what) => preset::run(&mut context, &what),
         Command::Explain { code } => explain::run(&mut context, &code),
         Command::Completions { shell } => completions::run(&mut context, shell),
     };
@@ -156,7 +161,7 @@ impl Context {
         let extra_schedulers = kernel_schedulers();
         let options = Options {
             effective_uid: effective_uid(),
-            presets: Some(Path::new("/etc/fwmarkctl/presets")),
+            presets: Some(Path::new(PRESETS)),
             extra_schedulers: &extra_schedulers,
             instead,
         };

@@ -161,6 +161,8 @@ codes! {
     EngineWithoutUdp = "W0103",
     /// The director's own traffic to a group that only others can reach.
     LocalTraffic = "W0104",
+    /// `one-packet` with real servers that the director translates for.
+    OnePacketByNat = "W0105",
 }
 
 impl Code {

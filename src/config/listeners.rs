@@ -8,7 +8,6 @@ use super::codes::Code;
 use super::diagnostic::Spot;
 use super::presets::Presets;
 use super::reader::{Checked, Fields, Reported, Scope, Value, integer};
-use super::text::nearest;
 
 /// What a list of ports takes, for messages.
 const EXPECTED: &str = "ports such as \"80/tcp\" or \"8000-8100/udp\"";
@@ -240,9 +239,9 @@ fn services(scope: &mut Scope<'_>, value: Value<'_>, presets: &Presets) -> Check
         if presets.is_broken(name) {
             continue;
         }
-        let help = match nearest(name, presets.names()) {
+        let help = match presets.nearest(name) {
             Some(near) => format!("did you mean '{near}'?"),
-            None => format!("the services are {}", presets.names().collect::<Vec<_>>().join(", ")),
+            None => "`fwmarkctl preset list` shows the services".to_owned(),
         };
         scope
             .error(Code::UnknownPreset, item.spot, format!("unknown service '{name}'"))

@@ -106,6 +106,9 @@ pub(super) fn group(
     {
         engine_of_udp(scope, field.key, listeners);
     }
+    if let (Ok(true), Ok(servers), Some(field)) = (one_packet, &servers, fields.get("one-packet")) {
+        one_packet_by_nat(scope, field.key, servers);
+    }
     let mut draft = Draft {
         name: name.to_owned(),
         spot: header,
@@ -195,6 +198,21 @@ fn one_packet(
             .help("leave it out, or listen on a UDP port");
     }
     Ok(one_packet)
+}
+
+/// The answer is translated back by the entry of its connection, and IPVS keeps none for
+/// one packet (`ip_vs_conn_new`, `net/netfilter/ipvs/ip_vs_conn.c`; seen on Linux 6.1).
+fn one_packet_by_nat(scope: &mut Scope<'_>, spot: Spot, servers: &[ReadServer]) {
+    if let Some(read) = servers.iter().find(|read| read.server.forwarding.maps_ports()) {
+        let address = read.server.address;
+        scope
+            .error(
+                Code::OnePacketByNat,
+                spot,
+                format!("clients will not take the answers of {address}: with one-packet, IPVS does not translate them back"),
+            )
+            .help("forward = \"dr\" or \"tun\", whose real servers answer as the VIP; or leave one-packet out");
+    }
 }
 
 fn via(

@@ -12,6 +12,7 @@ mod clear;
 mod connections;
 mod drain;
 mod drift;
+mod examples;
 mod foreign;
 mod forwarding;
 mod fullnat;
@@ -25,6 +26,7 @@ mod lab_works;
 mod local_node;
 mod local_traffic;
 mod main_job;
+mod one_packet;
 mod persistence;
 mod random;
 mod realserver;
@@ -32,6 +34,7 @@ mod refused;
 mod same_as_tools;
 mod scene;
 mod settings;
+mod sip;
 #[path = "../states/mod.rs"]
 #[allow(unreachable_pub, reason = "shared with other test programs")]
 mod states;

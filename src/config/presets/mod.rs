@@ -1,51 +1,21 @@
 //! Named services: `services = ["http3"]` is 443/tcp and 443/udp.
 
+mod shipped;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use toml::de::DeTable;
 
 use crate::model::{GroupName, Listener};
 
 use super::codes::Code;
-use super::diagnostic::{Report, Spot};
+use super::diagnostic::{ConfigErrors, Report, Spot};
 use super::reader::{Checked, Fields, Reported, Scope};
+use super::text::nearest;
 use super::{listeners, schema, source, syntax};
-
-macro_rules! shipped {
-    ($($name:literal),+ $(,)?) => {
-        /// The presets of `rules/presets/`, by name.
-        const SHIPPED: &[(&str, &str)] = &[
-            $(($name, include_str!(concat!("../../rules/presets/", $name, ".toml"))),)+
-        ];
-    };
-}
-
-shipped!(
-    "dns",
-    "dns-over-tls",
-    "ftp",
-    "http",
-    "http3",
-    "https",
-    "imap",
-    "imaps",
-    "kerberos",
-    "ldap",
-    "ldaps",
-    "mqtt",
-    "mysql",
-    "ntp",
-    "pop3s",
-    "postgresql",
-    "radius",
-    "rdp",
-    "sip",
-    "smtp",
-    "submission",
-    "syslog",
-    "web",
-);
+use shipped::SHIPPED;
 
 /// A service that a name stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +28,8 @@ pub struct Preset {
     pub ports: Vec<Listener>,
     /// The file that defines it; none for those that ship with the program.
     pub file: Option<String>,
+    /// The TOML that defines it, comments included.
+    pub text: String,
 }
 
 /// All presets, by name.
@@ -81,6 +53,19 @@ impl Presets {
         presets
     }
 
+    /// The presets that ship, and those of a folder; see [`Options`](super::Options).
+    ///
+    /// # Errors
+    /// Every mistake of the folder's files.
+    pub fn load(folder: Option<&Path>, effective_uid: u32) -> Result<Self, ConfigErrors> {
+        let mut report = Report::default();
+        let mut presets = Self::shipped();
+        if let Some(folder) = folder {
+            presets.read_folder(folder, effective_uid, &mut report);
+        }
+        report.finish().map(|_| presets)
+    }
+
     /// Whether a preset of this name ships with the program.
     pub fn is_shipped(name: &str) -> bool {
         SHIPPED.iter().any(|&(shipped, _)| shipped == name)
@@ -89,6 +74,11 @@ impl Presets {
     /// The preset of a name.
     pub fn get(&self, name: &str) -> Option<&Preset> {
         self.sound.get(name)
+    }
+
+    /// The name that was probably meant by one that there is not.
+    pub fn nearest(&self, name: &str) -> Option<&str> {
+        nearest(name, self.names())
     }
 
     /// The names, sorted.
@@ -132,12 +122,17 @@ impl Presets {
 }
 
 fn read(report: &mut Report, file: u32) -> Checked<Preset> {
-    let source = std::sync::Arc::clone(report.file(file));
+    let source = Arc::clone(report.file(file));
     let table = syntax::parse(report, file, source.text())?;
-    preset(&mut Scope { report, group: None }, file, &table)
+    preset(&mut Scope { report, group: None }, file, &table, source.text())
 }
 
-fn preset(scope: &mut Scope<'_>, file: u32, table: &DeTable<'_>) -> Checked<Preset> {
+fn preset(
+    scope: &mut Scope<'_>,
+    file: u32,
+    table: &DeTable<'_>,
+    source_text: &str,
+) -> Checked<Preset> {
     let fields = Fields::new(file, Spot { file, start: 0, end: 0 }, table);
     scope.known_keys(&fields, &schema::PRESET);
     let text = |scope: &mut Scope<'_>, key: &str| match fields.get(key) {
@@ -163,6 +158,7 @@ fn preset(scope: &mut Scope<'_>, file: u32, table: &DeTable<'_>) -> Checked<Pres
         source: source?,
         ports: ports.into_iter().map(|(listener, _)| listener).collect(),
         file: None,
+        text: source_text.to_owned(),
     })
 }
 

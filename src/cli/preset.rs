@@ -1,0 +1,97 @@
+//! `preset`: the named services that groups can listen on. Reads no configuration, and
+//! touches no kernel.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::args::PresetCommand;
+use super::failure::defuse;
+use super::output::{FORMAT, Tone};
+use super::{Context, PRESETS};
+use crate::config::{Preset, Presets};
+use crate::error::{Error, Exit};
+
+/// How wide the column of ports is; one with more pushes its description to the right.
+const PORTS: usize = 32;
+
+pub(super) fn run(context: &mut Context, what: &PresetCommand) -> Result<Exit, Error> {
+    let user = rustix::process::geteuid().as_raw();
+    let presets = Presets::load(Some(Path::new(PRESETS)), user)?;
+    match what {
+        PresetCommand::List => list(context, &presets)?,
+        PresetCommand::Show { name } => show(context, &presets, name)?,
+    }
+    Ok(Exit::Done)
+}
+
+fn list(context: &mut Context, presets: &Presets) -> Result<(), Error> {
+    let output = &mut context.output;
+    if output.is_json() {
+        let all: Vec<_> = presets.iter().map(|(name, preset)| document(name, preset)).collect();
+        return output.json(&json!({ "format": FORMAT, "presets": all }));
+    }
+    let names = presets.names().map(str::len).max().unwrap_or_default();
+    let mut text = String::new();
+    for (name, preset) in presets.iter() {
+        // A path of an administrator tells these from those that ship.
+        let file = preset.file.as_ref().map(|file| format!("  [{file}]")).unwrap_or_default();
+        let name = output.paint(Tone::Heading, format_args!("{name:names$}"));
+        let line = format!("{:PORTS$}  {}{file}", listening(preset), preset.description);
+        text += &format!("{name}  {}\n", defuse(line.trim_end()));
+    }
+    output.raw(text.as_bytes())
+}
+
+fn show(context: &mut Context, presets: &Presets, name: &str) -> Result<(), Error> {
+    let Some(preset) = presets.get(name) else {
+        let hint = match presets.nearest(name) {
+            Some(near) => format!("did you mean '{near}'?"),
+            None => "`fwmarkctl preset list` shows them all".to_owned(),
+        };
+        let message = format!("there is no preset '{name}'");
+        return Err(Error::Usage { message, hint: Some(hint) });
+    };
+    let output = &mut context.output;
+    if output.is_json() {
+        let mut shown = document(name, preset);
+        shown["format"] = json!(FORMAT);
+        shown["toml"] = json!(preset.text);
+        return output.json(&shown);
+    }
+    let text = format!(
+        "{}  {}\nports   {}\nsource  {}\nfrom    {}\n\n{}\n",
+        output.paint(Tone::Heading, name),
+        defuse(&preset.description),
+        listening(preset),
+        defuse(&preset.source),
+        origin(name, preset),
+        defuse(preset.text.trim_end()),
+    );
+    output.raw(text.as_bytes())
+}
+
+fn document(name: &str, preset: &Preset) -> Value {
+    let ports: Vec<_> = preset.ports.iter().map(ToString::to_string).collect();
+    json!({
+        "name": name,
+        "description": preset.description,
+        "source": preset.source,
+        "ports": ports,
+        "file": preset.file,
+        "replaces_shipped": preset.file.is_some() && Presets::is_shipped(name),
+    })
+}
+
+fn listening(preset: &Preset) -> String {
+    preset.ports.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// Whose it is.
+fn origin(name: &str, preset: &Preset) -> String {
+    match &preset.file {
+        None => "fwmarkctl".to_owned(),
+        Some(file) if Presets::is_shipped(name) => format!("{file}, instead of fwmarkctl's own"),
+        Some(file) => file.clone(),
+    }
+}
