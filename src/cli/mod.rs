@@ -8,6 +8,7 @@ mod clear;
 mod compile;
 mod completions;
 mod confirm;
+mod doctor;
 mod environment;
 mod explain;
 mod failure;
@@ -69,6 +70,7 @@ pub fn run(arguments: Arguments, environment: Environment) -> Exit {
         Command::Status { groups, check } => status::run(&mut context, &groups, check),
         Command::Clear { yes, no_wait } => clear::run(&mut context, yes, no_wait),
         Command::RealServer(command) => realserver::run(&mut context, &command),
+        Command::Doctor { groups } => doctor::run(&mut context, &groups),
         Command::Explain { code } => explain::run(&mut context, &code),
         Command::Completions { shell } => completions::run(&mut context, shell),
     };

@@ -7,6 +7,7 @@
 
 mod change;
 mod clear;
+mod doctor;
 mod drift;
 mod foreign;
 mod forwarding;
