@@ -49,6 +49,7 @@ pub mod fail_points;
 pub mod model;
 pub mod netlink;
 pub mod plan;
+pub mod preflight;
 pub mod real_server;
 pub mod render;
 pub mod state;

@@ -207,3 +207,24 @@ fn times_and_places_that_make_no_sense_are_refused() {
         assert!(text(&output.stderr).contains(reason), "{arguments:?}: {}", text(&output.stderr));
     }
 }
+
+#[test]
+fn a_finding_of_the_doctor_is_explained_like_an_error() {
+    let output = run(b"", &["explain", "d0301"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(text(&output.stdout).starts_with("### D0301"), "{}", text(&output.stdout));
+    assert!(text(&output.stdout).contains("**Remedy:**"));
+    let output = run(b"", &["explain", "D9999"]);
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn the_doctor_refuses_a_config_with_mistakes_and_groups_that_do_not_exist() {
+    let wrong = WEB.replace("80/tcp", "0/tcp");
+    let output = run(wrong.as_bytes(), &["-c", "-", "-o", "json", "doctor"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(json(&output.stdout)["error"]["kind"], "config");
+    let output = run(WEB.as_bytes(), &["-c", "-", "doctor", "mail"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("no group 'mail'"), "{}", text(&output.stderr));
+}

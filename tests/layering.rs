@@ -14,6 +14,7 @@ fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("backend", &["model", "state", "plan", "netlink", "fail_points"][..]),
         ("transaction", &["model", "state", "plan", "backend", "fail_points"][..]),
         ("real_server", &["model", "netlink", "transaction"][..]),
+        ("preflight", &["model", "netlink", "state"][..]),
         ("config", &["model"][..]),
         ("compile", &["model", "state"][..]),
         ("render", &["model", "state"][..]),

@@ -197,9 +197,16 @@ pub enum Command {
     /// The named services that `services` takes; needs no privilege
     #[command(subcommand)]
     Preset(PresetCommand),
-    /// Explain an error of the configuration, with an example
+    /// Look for what on this director would stop traffic, and say what mends it
+    #[command(after_help = "Exit codes: 0 nothing stops traffic, 3 something does")]
+    Doctor {
+        /// Only these groups
+        #[arg(value_name = "GROUP")]
+        groups: Vec<String>,
+    },
+    /// Explain an error of the configuration, with an example, or a finding of the doctor
     Explain {
-        /// The code that an error shows in brackets, such as E0213
+        /// The code that an error shows in brackets, such as E0213, or a finding's, such as D0201
         #[arg(value_name = "CODE")]
         code: String,
     },

@@ -1,4 +1,5 @@
-//! `explain CODE`: an error of the configuration, with an example and its remedy.
+//! `explain CODE`: an error of the configuration or a finding of the doctor, with its
+//! remedy.
 
 use serde_json::json;
 
@@ -6,19 +7,22 @@ use super::Context;
 use super::output::FORMAT;
 use crate::config::Code;
 use crate::error::{Error, Exit};
+use crate::preflight;
 
 pub(super) fn run(context: &mut Context, code: &str) -> Result<Exit, Error> {
-    let Some(found) = Code::find(code) else {
+    let of_config = Code::find(code).map(|found| (found.as_str(), found.explanation()));
+    let of_doctor =
+        || preflight::Code::find(code).map(|found| (found.as_str(), found.explanation()));
+    let Some((found, explanation)) = of_config.or_else(of_doctor) else {
         return Err(Error::Usage {
-            message: format!("there is no error '{code}'"),
+            message: format!("there is no error or finding '{code}'"),
             hint: Some("the code stands in brackets behind the word error: E0213".to_owned()),
         });
     };
-    let explanation = found.explanation();
     if context.output.is_json() {
         context.output.json(&json!({
             "format": FORMAT,
-            "code": found.as_str(),
+            "code": found,
             "explanation": explanation,
         }))?;
     } else {

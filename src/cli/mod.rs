@@ -9,6 +9,7 @@ mod compile;
 mod completions;
 mod confirm;
 mod connections;
+mod doctor;
 mod environment;
 mod explain;
 mod failure;
@@ -84,6 +85,7 @@ pub fn run(arguments: Arguments, environment: Environment) -> Exit {
         Command::Real(command) => real::run(&mut context, &command),
         Command::RealServer(command) => realserver::run(&mut context, &command),
         Command::Preset(what) => preset::run(&mut context, &what),
+        Command::Doctor { groups } => doctor::run(&mut context, &groups),
         Command::Explain { code } => explain::run(&mut context, &code),
         Command::Completions { shell } => completions::run(&mut context, shell),
     };

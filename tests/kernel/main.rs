@@ -10,6 +10,7 @@ mod by_address;
 mod change;
 mod clear;
 mod connections;
+mod doctor;
 mod drain;
 mod drift;
 mod examples;

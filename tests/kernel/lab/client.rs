@@ -178,6 +178,12 @@ impl Connection {
         self.read_answer()
     }
 
+    /// Ends its side, and waits for the server's end: [`Failure::Closed`] is a good one.
+    pub(crate) fn end(&mut self) -> Failure {
+        self.stream.get_ref().shutdown(std::net::Shutdown::Write).unwrap();
+        self.read_answer().expect_err("nothing was asked")
+    }
+
     /// Waits for an answer however long it takes; what is given back ends the waiting
     /// by `shutdown`.
     pub(super) fn patient(&self) -> TcpStream {
