@@ -71,6 +71,8 @@ fn what_only_looks_writes_nothing() {
         (&["plan", "--detailed-exitcode"], 3),
         (&["status"], 0),
         (&["status", "--check"], 3),
+        (&["stats"], 0),
+        (&["connections"], 0),
         (&[], 0),
     ] {
         let ended = lab.director().with(args, &other).run();
