@@ -228,3 +228,23 @@ fn the_doctor_refuses_a_config_with_mistakes_and_groups_that_do_not_exist() {
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("no group 'mail'"), "{}", text(&output.stderr));
 }
+
+/// Before anybody asks for a kernel, or a privilege.
+#[test]
+fn a_drain_that_makes_no_sense_is_refused_at_once() {
+    let drain = |config: &str, group: &str, server: &str| {
+        let output =
+            run(WEB.as_bytes(), &["-c", config, "-o", "json", "real", "drain", group, server]);
+        assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
+        json(&output.stdout)["error"]["errors"][0]["code"].as_str().map(str::to_owned)
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("web.toml");
+    std::fs::write(&file, WEB).expect("writable");
+    let file = file.to_str().expect("text");
+    assert_eq!(drain(file, "wbe", "172.18.100.11").as_deref(), Some("E0701"));
+    assert_eq!(drain(file, "web", "172.18.100.12").as_deref(), Some("E0702"));
+    assert_eq!(drain("-", "web", "172.18.100.11").as_deref(), Some("E0704"));
+    assert_eq!(drain(file, "web", "web1.example.org"), None, "no address: a usage error");
+    assert_eq!(std::fs::read_to_string(file).expect("readable"), WEB);
+}

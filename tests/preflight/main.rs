@@ -13,7 +13,6 @@ use std::time::{Duration, Instant};
 
 use fwmarkctl::compile::{Past, compile};
 use fwmarkctl::config::{Input, Options, load};
-use fwmarkctl::model::MarkRange;
 use fwmarkctl::preflight::{Report, Scene, Severity, Sources, Subject, examine};
 use fwmarkctl::state::{DirectorState, MarkBook};
 
@@ -93,7 +92,7 @@ fn state(config: &str) -> DirectorState {
     let sources = fwmarkctl::config::Sources::Files(vec![input]);
     let config = load(sources, &Options::default()).expect("a valid config");
     let history = MarkBook::default();
-    compile(&config.groups, MarkRange::DEFAULT, Past::of(&history)).expect("compiles").state
+    compile(&config.groups, &config.director, Past::of(&history)).expect("compiles").state
 }
 
 fn report(config: &str, root: &Path) -> Report {
