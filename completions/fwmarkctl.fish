@@ -53,6 +53,7 @@ complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "stats" -d 'Show
 complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "zero" -d 'Count from zero: marks, services and real servers of the groups'
 complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "connections" -d 'List the connections of IPVS, and the templates of persistent clients'
 complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "clear" -d 'Remove all that is ours from the kernel, and nothing else'
+complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "real" -d 'Drain a real server of a group, or give it clients again'
 complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "realserver" -d 'Prepare a real server, on that machine: VIPs, ARP, tunnel device'
 complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "preset" -d 'The named services that `services` takes; needs no privilege'
 complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "explain" -d 'Explain an error of the configuration, with an example'
@@ -277,7 +278,7 @@ complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand zero" -s q -l quiet 
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand zero" -s h -l help -d 'Print help'
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand connections" -l client -d 'Only those of this client or network' -r
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand connections" -l real -d 'Only those to this real server, or to one port of it' -r
-complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand connections" -l state -d 'Only those in this state, such as established or fin_wait' -r
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand connections" -l state -d 'Only those in this state, by the kernel\'s word for it, such as established' -r
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand connections" -s c -l config -d 'Read this file instead of /etc/fwmarkctl (\'-\' is standard input; repeatable)' -r -F
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand connections" -l state-dir -d 'Where the history is kept' -r -F
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand connections" -l run-dir -d 'Where what a reboot forgets is kept' -r -F
@@ -307,6 +308,53 @@ complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand clear" -l no-wait -d
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand clear" -s v -l verbose -d 'Say more on standard error (repeatable)'
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand clear" -s q -l quiet -d 'Print nothing but errors'
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand clear" -s h -l help -d 'Print help'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and not __fish_seen_subcommand_from drain restore" -s c -l config -d 'Read this file instead of /etc/fwmarkctl (\'-\' is standard input; repeatable)' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and not __fish_seen_subcommand_from drain restore" -l state-dir -d 'Where the history is kept' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and not __fish_seen_subcommand_from drain restore" -l run-dir -d 'Where what a reboot forgets is kept' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and not __fish_seen_subcommand_from drain restore" -l backend -d 'What marks packets, whatever the configuration says: nftables or iptables' -r -f -a "nftables\t'nftables, by netlink'
+iptables\t'iptables, by iptables-restore'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and not __fish_seen_subcommand_from drain restore" -s o -l output -d 'How to print: text or json' -r -f -a "text\t'For people'
+json\t'One JSON document'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and not __fish_seen_subcommand_from drain restore" -l color -d 'When to colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and not __fish_seen_subcommand_from drain restore" -s v -l verbose -d 'Say more on standard error (repeatable)'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and not __fish_seen_subcommand_from drain restore" -s q -l quiet -d 'Print nothing but errors'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and not __fish_seen_subcommand_from drain restore" -s h -l help -d 'Print help'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and not __fish_seen_subcommand_from drain restore" -f -a "drain" -d 'Take no new clients, and wait until those that are there have gone'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and not __fish_seen_subcommand_from drain restore" -f -a "restore" -d 'Give it the weight back that it had before it was drained'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from drain" -l timeout -d 'How long to wait (60s, 5m, at most 24h)' -r
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from drain" -s c -l config -d 'Read this file instead of /etc/fwmarkctl (\'-\' is standard input; repeatable)' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from drain" -l state-dir -d 'Where the history is kept' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from drain" -l run-dir -d 'Where what a reboot forgets is kept' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from drain" -l backend -d 'What marks packets, whatever the configuration says: nftables or iptables' -r -f -a "nftables\t'nftables, by netlink'
+iptables\t'iptables, by iptables-restore'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from drain" -s o -l output -d 'How to print: text or json' -r -f -a "text\t'For people'
+json\t'One JSON document'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from drain" -l color -d 'When to colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from drain" -l remove -d 'Remove it from its group when it is drained'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from drain" -l force -d 'Drain the last one that takes clients; remove it even when the time is over'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from drain" -l detach -d 'Return when it takes no new clients, instead of waiting for those it has'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from drain" -l no-wait -d 'Exit with 5 when another fwmarkctl is at work, instead of waiting for it'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from drain" -s v -l verbose -d 'Say more on standard error (repeatable)'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from drain" -s q -l quiet -d 'Print nothing but errors'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from drain" -s h -l help -d 'Print help'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from restore" -s c -l config -d 'Read this file instead of /etc/fwmarkctl (\'-\' is standard input; repeatable)' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from restore" -l state-dir -d 'Where the history is kept' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from restore" -l run-dir -d 'Where what a reboot forgets is kept' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from restore" -l backend -d 'What marks packets, whatever the configuration says: nftables or iptables' -r -f -a "nftables\t'nftables, by netlink'
+iptables\t'iptables, by iptables-restore'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from restore" -s o -l output -d 'How to print: text or json' -r -f -a "text\t'For people'
+json\t'One JSON document'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from restore" -l color -d 'When to colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from restore" -l no-wait -d 'Exit with 5 when another fwmarkctl is at work, instead of waiting for it'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from restore" -s v -l verbose -d 'Say more on standard error (repeatable)'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from restore" -s q -l quiet -d 'Print nothing but errors'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from restore" -s h -l help -d 'Print help'
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand realserver; and not __fish_seen_subcommand_from up down status" -s c -l config -d 'Read this file instead of /etc/fwmarkctl (\'-\' is standard input; repeatable)' -r -F
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand realserver; and not __fish_seen_subcommand_from up down status" -l state-dir -d 'Where the history is kept' -r -F
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand realserver; and not __fish_seen_subcommand_from up down status" -l run-dir -d 'Where what a reboot forgets is kept' -r -F

@@ -194,3 +194,21 @@ fn every_help_fits_a_screen() {
         assert!((5..=50).contains(&lines), "{command:?}: {lines} lines");
     }
 }
+
+#[test]
+fn times_and_places_that_make_no_sense_are_refused() {
+    for (arguments, reason) in [
+        (&["stats", "--watch", "1"] as &[&str], "between 2 and 3600 seconds: IPVS adds up"),
+        (&["stats", "--watch", "soon"], "between 2 and 3600 seconds"),
+        (&["stats", "--watch", "1e9"], "between 2 and 3600 seconds"),
+        (&["connections", "--real", "rs1"], "an address, such as 10.0.0.1, 10.0.0.1:80 or"),
+        (&["connections", "--real", "2001:db8::1:80000"], "an address, such as"),
+        (&["connections", "--real", "10.0.0.1:70000"], "an address, such as"),
+        (&["connections", "--client", "10.0.0.0/33"], "is not a prefix length"),
+        (&["zero", "--all"], "unexpected argument '--all'"),
+    ] {
+        let output = run(b"", arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(text(&output.stderr).contains(reason), "{arguments:?}: {}", text(&output.stderr));
+    }
+}

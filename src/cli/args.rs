@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::config::ServerName;
 use crate::model::Prefix;
 
 /// Firewall marks and IPVS virtual services as one thing.
@@ -187,6 +188,9 @@ pub enum Command {
         #[arg(long)]
         no_wait: bool,
     },
+    /// Drain a real server of a group, or give it clients again
+    #[command(subcommand)]
+    Real(RealCommand),
     /// Prepare a real server, on that machine: VIPs, ARP, tunnel device
     #[command(subcommand, name = "realserver")]
     RealServer(RealServerCommand),
@@ -237,6 +241,60 @@ pub enum PresetCommand {
         #[arg(value_name = "NAME")]
         name: String,
     },
+}
+
+/// What to do with a real server of a group.
+#[derive(Debug, Clone, Subcommand)]
+pub enum RealCommand {
+    /// Take no new clients, and wait until those that are there have gone
+    #[command(after_help = "Sets its weight to 0 in the file of the group, applies the \
+                            configuration, and waits.\nCtrl-C ends the waiting and nothing else; \
+                            the same command goes on with it.\nExit codes: 0 drained, 1 \
+                            connections are left, 2 nothing was tried")]
+    Drain(DrainOptions),
+    /// Give it the weight back that it had before it was drained
+    Restore {
+        /// The real server
+        #[command(flatten)]
+        which: WhichServer,
+        /// Exit with 5 when another fwmarkctl is at work, instead of waiting for it
+        #[arg(long)]
+        no_wait: bool,
+    },
+}
+
+/// A real server of a group.
+#[derive(Debug, Clone, Args)]
+pub struct WhichServer {
+    /// The group
+    #[arg(value_name = "GROUP")]
+    pub group: String,
+    /// Its address; with its port where the group has several of that address
+    #[arg(value_name = "ADDRESS[:PORT]")]
+    pub server: ServerName,
+}
+
+/// How to drain.
+#[derive(Debug, Clone, Args)]
+pub struct DrainOptions {
+    /// The real server
+    #[command(flatten)]
+    pub which: WhichServer,
+    /// How long to wait (60s, 5m, at most 24h)
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration)]
+    pub timeout: Duration,
+    /// Remove it from its group when it is drained
+    #[arg(long)]
+    pub remove: bool,
+    /// Drain the last one that takes clients; remove it even when the time is over
+    #[arg(long)]
+    pub force: bool,
+    /// Return when it takes no new clients, instead of waiting for those it has
+    #[arg(long, conflicts_with = "remove")]
+    pub detach: bool,
+    /// Exit with 5 when another fwmarkctl is at work, instead of waiting for it
+    #[arg(long)]
+    pub no_wait: bool,
 }
 
 /// What to do on a real server.
@@ -345,7 +403,7 @@ pub struct ConnectionsOptions {
     /// Only those to this real server, or to one port of it
     #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = place)]
     pub real: Option<Place>,
-    /// Only those in this state, such as established or fin_wait
+    /// Only those in this state, by the kernel's word for it, such as established
     #[arg(long, value_name = "STATE")]
     pub state: Option<String>,
     /// Only templates: what ties persistent clients to real servers

@@ -18,6 +18,7 @@ mod output;
 mod plan;
 mod preset;
 mod progress;
+mod real;
 mod realserver;
 mod recover;
 mod rollback;
@@ -44,7 +45,7 @@ use crate::backend::ipvs::KernelIpvs;
 use crate::backend::machine::KernelMachine;
 use crate::backend::nftables::Nftables;
 use crate::compile::{Compiled, Past, compile};
-use crate::config::{Config, Input, Look, MAX_FILE, Options, Sources, load};
+use crate::config::{Config, Input, Instead, Look, MAX_FILE, Options, Sources, load};
 use crate::error::{Error, Exit};
 use crate::model::{KNOWN_SCHEDULERS, KernelName};
 use crate::state::{DirectorState, MarkBook, Marking, Observation};
@@ -80,6 +81,7 @@ pub fn run(arguments: Arguments, environment: Environment) -> Exit {
         Command::Zero { groups, no_wait } => zero::run(&mut context, &groups, no_wait),
         Command::Connections(options) => connections::run(&mut context, &options),
         Command::Clear { yes, no_wait } => clear::run(&mut context, yes, no_wait),
+        Command::Real(command) => real::run(&mut context, &command),
         Command::RealServer(command) => realserver::run(&mut context, &command),
         Command::Preset(what) => preset::run(&mut context, &what),
         Command::Explain { code } => explain::run(&mut context, &code),
@@ -135,6 +137,11 @@ struct Context {
 
 impl Context {
     fn load(&mut self) -> Result<Config, Error> {
+        self.load_with(None)
+    }
+
+    /// The configuration, with another text in place of one of its files.
+    fn load_with(&mut self, instead: Option<Instead<'_>>) -> Result<Config, Error> {
         if self.global.backend == Some(Backend::Iptables) {
             return Err(Error::Usage {
                 message: "the iptables backend is not supported yet".to_owned(),
@@ -153,13 +160,15 @@ impl Context {
         };
         let extra_schedulers = kernel_schedulers();
         let options = Options {
-            effective_uid: rustix::process::geteuid().as_raw(),
+            effective_uid: effective_uid(),
             presets: Some(Path::new(PRESETS)),
             extra_schedulers: &extra_schedulers,
+            instead,
         };
         let config = load(sources, &options)?;
         let look = Look { colour: self.output.colors_errors(), ..Look::PLAIN };
-        if !self.global.quiet {
+        // What is tried out instead was shown when it was read as it is.
+        if !self.global.quiet && instead.is_none() {
             for warning in &config.warnings {
                 note(&format!("{}\n", warning.render(look)));
             }
@@ -182,7 +191,14 @@ impl Context {
     }
 
     fn load_and_compile(&mut self) -> Result<(Config, Compiled), Error> {
-        let config = self.load()?;
+        self.load_and_compile_with(None)
+    }
+
+    fn load_and_compile_with(
+        &mut self,
+        instead: Option<Instead<'_>>,
+    ) -> Result<(Config, Compiled), Error> {
+        let config = self.load_with(instead)?;
         let marks = self.marks();
         let past = Past { marks: &marks, marking: &|| self.last_marking() };
         let compiled = compile(&config.groups, &config.director, past)?;
@@ -323,6 +339,10 @@ impl Unfinished {
 /// An error of the journal or the history.
 fn record_error(action: &'static str) -> impl Fn(std::io::Error) -> Error {
     move |source| Error::Record { action, source }
+}
+
+fn effective_uid() -> u32 {
+    rustix::process::geteuid().as_raw()
 }
 
 fn boot() -> Result<String, Error> {

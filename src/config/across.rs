@@ -1,8 +1,8 @@
 //! What only all groups together can get wrong: names, marks and claims.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use crate::model::{Listener, PortRange, Via};
+use crate::model::{Listener, MarkRange, PortRange, Via};
 
 use super::codes::Code;
 use super::diagnostic::{Diagnostic, MAX_ERRORS, Report, Spot};
@@ -87,6 +87,32 @@ fn marks(report: &mut Report, drafts: &[Draft]) {
         );
         diagnostic.group = Some(other);
     }
+}
+
+/// Whether the range of automatic marks has one for everybody who needs one. Marks of it
+/// that somebody chose are taken.
+pub(super) fn range(report: &mut Report, drafts: &[Draft], range: MarkRange, spot: Option<Spot>) {
+    let needs = |draft: &Draft| {
+        let group = draft.group.as_ref()?;
+        let all = if group.is_per_listener() { group.listeners.iter().count() } else { 1 };
+        Some(all.saturating_sub(draft.marks.len()))
+    };
+    let needed: usize = drafts.iter().filter_map(needs).sum();
+    let chosen = drafts.iter().flat_map(|draft| &draft.marks);
+    let taken: HashSet<_> =
+        chosen.map(|(mark, _)| *mark).filter(|mark| range.contains(*mark)).collect();
+    let free = range.size().saturating_sub(taken.len() as u64);
+    if needed as u64 <= free {
+        return;
+    }
+    let message = format!(
+        "{needed} automatic marks are needed, and the range {range} has {free} that nobody chose"
+    );
+    match spot {
+        Some(spot) => report.error(Code::MarksExhausted, spot, &message).label("too narrow"),
+        None => report.placeless(Code::MarksExhausted, &message),
+    }
+    .help("widen marks in [director], or write mark = NUMBER in some groups; disabled groups keep theirs");
 }
 
 fn claims(report: &mut Report, drafts: &[Draft], entries: usize) {

@@ -123,6 +123,8 @@ codes! {
     Claimed = "E0401",
     /// One mark twice.
     MarkTaken = "E0402",
+    /// More automatic marks than the range has.
+    MarksExhausted = "E0403",
     /// Something valid that this version does not do yet.
     NotYet = "E0501",
     /// A text that is no kernel parameter, or a value that none has.
@@ -137,6 +139,16 @@ codes! {
     PrefixNotBound = "E0605",
     /// `vips = "bind"` without an interface, or an interface without it.
     InterfaceMisplaced = "E0606",
+    /// A group that is to be edited, and is not there.
+    UnknownGroup = "E0701",
+    /// A real server that is to be edited, and is not there.
+    UnknownRealServer = "E0702",
+    /// An edit after which no real server takes new clients, or none is left.
+    LastRealServer = "E0703",
+    /// A configuration that is in no file.
+    NoFile = "E0704",
+    /// A layout that an edit would not leave as it is.
+    NotEditable = "E0705",
     /// `one-packet` without a UDP port.
     OnePacketWithoutUdp = "W0101",
     /// A port of a real server of a persistent group.

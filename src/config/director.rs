@@ -179,7 +179,8 @@ fn backend(scope: &mut Scope<'_>, fields: &Fields<'_>) -> Checked<Option<Backend
 fn marks(scope: &mut Scope<'_>, value: Value<'_>) -> Checked<MarkRange> {
     let expected = "a range of marks such as \"0x4c560000-0x4c56ffff\"";
     let DeValue::String(text) = value.data else {
-        return Err(scope.wrong_type(value, "marks", expected));
+        let help = "for example: marks = \"0x4c560000-0x4c56ffff\"".to_owned();
+        return Err(scope.wrong_type_with_help(value, "marks", expected, Some(help)));
     };
     text.parse().map_err(|error: InvalidMark| {
         let help = match &error {

@@ -9,6 +9,7 @@ mod across;
 mod codes;
 mod diagnostic;
 mod director;
+mod edit;
 mod forwarding;
 mod json;
 mod listeners;
@@ -23,6 +24,7 @@ mod resolve;
 mod scheduler;
 mod schema;
 mod source;
+mod special;
 mod surroundings;
 mod syntax;
 mod text;
@@ -40,10 +42,11 @@ pub use crate::model::{BackendKind, DirectorSettings};
 pub use across::{MAX_ENTRIES, MAX_GROUPS};
 pub use codes::Code;
 pub use diagnostic::{ConfigErrors, Diagnostic, Label, MAX_ERRORS};
+pub use edit::{Edit, ServerName};
 pub use presets::{Preset, Presets};
 pub use real_servers::MAX_REAL_SERVERS;
 pub use render::Look;
-pub use source::{Input, MAX_FILE, Sources};
+pub use source::{Input, Instead, MAX_FILE, Sources};
 
 use diagnostic::{Report, Spot};
 use director::ReadDirector;
@@ -60,6 +63,8 @@ pub struct Options<'o> {
     pub presets: Option<&'o Path>,
     /// Schedulers that the kernel has beyond [`KNOWN_SCHEDULERS`](crate::model::KNOWN_SCHEDULERS).
     pub extra_schedulers: &'o [KernelName],
+    /// What one of the files is taken to say, whatever is on disk.
+    pub instead: Option<Instead<'o>>,
 }
 
 /// A configuration without mistakes.
@@ -87,6 +92,8 @@ pub struct Origin {
     pub file: Arc<str>,
     /// The line, counted from 1.
     pub line: usize,
+    /// The file as it is opened; none where it was standard input.
+    pub path: Option<Arc<Path>>,
 }
 
 impl Config {
@@ -108,7 +115,7 @@ impl Config {
 /// Every mistake that can be found at once, up to [`MAX_ERRORS`].
 pub fn load(sources: Sources, options: &Options<'_>) -> Result<Config, ConfigErrors> {
     let mut report = Report::default();
-    let files = source::read(sources, options.effective_uid, &mut report);
+    let files = source::read(sources, options, &mut report);
     let mut presets = Presets::shipped();
     if let Some(folder) = options.presets {
         presets.read_folder(folder, options.effective_uid, &mut report);
@@ -117,6 +124,7 @@ pub fn load(sources: Sources, options: &Options<'_>) -> Result<Config, ConfigErr
         report,
         known: Known { presets: &presets, schedulers: options.extra_schedulers },
         director: None,
+        range: None,
         names: HashMap::new(),
         drafts: Vec::new(),
     };
@@ -131,6 +139,8 @@ struct Reading<'o> {
     report: Report,
     known: Known<'o>,
     director: Option<(Spot, ReadDirector)>,
+    /// Where the range of automatic marks is written.
+    range: Option<Spot>,
     names: HashMap<String, Spot>,
     drafts: Vec<Draft>,
 }
@@ -160,6 +170,10 @@ impl Reading<'_> {
             return;
         }
         let settings = director::read(&mut scope, field.value);
+        if let toml::de::DeValue::Table(table) = field.value.data {
+            let marks = Fields::new(field.key.file, field.value.spot, table).get("marks");
+            self.range = self.range.or(marks.map(|marks| marks.value.spot));
+        }
         match self.director {
             None => self.director = Some((field.key, settings)),
             Some((first, _)) => {
@@ -205,6 +219,7 @@ impl Reading<'_> {
         across::check(&mut self.report, &self.drafts);
         let read = self.director.take().map(|(_, read)| read).unwrap_or_default();
         director::check(&mut self.report, &read, &self.drafts);
+        across::range(&mut self.report, &self.drafts, read.settings.marks, self.range);
         let names: HashMap<u32, Arc<str>> =
             files.iter().map(|&(file, _)| (file, self.report.file(file).name().into())).collect();
         let mut groups = Vec::with_capacity(self.drafts.len());
@@ -212,9 +227,11 @@ impl Reading<'_> {
         for draft in self.drafts {
             let Some(group) = draft.group else { continue };
             groups.push(group);
+            let file = self.report.file(draft.spot.file);
             origins.push(Origin {
                 file: names.get(&draft.spot.file).cloned().unwrap_or_default(),
-                line: self.report.file(draft.spot.file).position(draft.spot.start as usize).0,
+                line: file.position(draft.spot.start as usize).0,
+                path: file.path().cloned(),
             });
         }
         let texts = files.iter().map(|(file, _)| self.report.file(*file).text());

@@ -108,7 +108,12 @@ fn bits(
     let expected = format!("a prefix length from 1 to {longest}");
     let bits = match value.data {
         DeValue::String(text) => {
-            let help = dotted(text).map(|bits| format!("write {key} = {bits}"));
+            let quoted = text.parse().ok().filter(|bits| (1..=u32::from(longest)).contains(bits));
+            let help = match (dotted(text).or(quoted), text.parse::<std::net::Ipv4Addr>()) {
+                (Some(bits), _) => Some(format!("write {key} = {bits}")),
+                (None, Ok(_)) => Some(format!("it has no holes: write how many bits, {key} = 24")),
+                (None, Err(_)) => None,
+            };
             let reported = scope.wrong_type_with_help(value, key, &expected, help);
             return Err(reported);
         }

@@ -7,7 +7,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::codes::Code;
 use super::diagnostic::{Diagnostic, Report, Spot};
-use super::schema::Keys;
+use super::schema::{self, Keys};
 use super::text::{either, nearest};
 
 /// What stands for a value whose mistake is reported already.
@@ -103,11 +103,10 @@ impl Scope<'_> {
 
     /// Reports that a value is of another type than its key takes.
     pub(super) fn wrong_type(&mut self, value: Value<'_>, key: &str, expected: &str) -> Reported {
-        self.mismatch(value, key, expected);
-        Reported
+        self.wrong_type_with_help(value, key, expected, None)
     }
 
-    /// The same with a remedy.
+    /// The same with a remedy; without one it is an example.
     pub(super) fn wrong_type_with_help(
         &mut self,
         value: Value<'_>,
@@ -115,7 +114,12 @@ impl Scope<'_> {
         expected: &str,
         help: Option<String>,
     ) -> Reported {
-        self.mismatch(value, key, expected).maybe_help(help);
+        let example = || match schema::example(key) {
+            Some(example) => format!("for example: {example}"),
+            None => format!("write {expected}"),
+        };
+        let help = help.unwrap_or_else(example);
+        self.mismatch(value, key, expected).help(help);
         Reported
     }
 
@@ -191,13 +195,29 @@ impl Scope<'_> {
     pub(super) fn boolean(&mut self, value: Value<'_>, key: &str) -> Checked<bool> {
         match value.data {
             DeValue::Boolean(boolean) => Ok(*boolean),
-            _ => Err(self.wrong_type(value, key, "true or false")),
+            _ => {
+                let written = self.source(value.spot).trim_matches(['"', '\'']).to_lowercase();
+                let meant = match written.as_str() {
+                    "yes" | "on" | "true" | "1" => Some(true),
+                    "no" | "off" | "false" | "0" => Some(false),
+                    _ => None,
+                };
+                let help = meant.map(|meant| format!("write {key} = {meant}"));
+                Err(self.wrong_type_with_help(value, key, "true or false", help))
+            }
         }
     }
 
     /// An integer.
     pub(super) fn integer(&mut self, value: Value<'_>, key: &str, expected: &str) -> Checked<i128> {
-        integer(value.data).ok_or_else(|| self.wrong_type(value, key, expected))
+        integer(value.data).ok_or_else(|| {
+            let quoted = match value.data {
+                DeValue::String(text) => text.parse::<u64>().ok(),
+                _ => None,
+            };
+            let help = quoted.map(|number| format!("a number has no quotes: {key} = {number}"));
+            self.wrong_type_with_help(value, key, expected, help)
+        })
     }
 
     /// The values of an array.

@@ -5,12 +5,13 @@ use std::net::IpAddr;
 
 use toml::de::DeValue;
 
-use crate::model::{Forwarding, MAX_WEIGHT, RealServer};
+use crate::model::{Forwarding, MAX_WEIGHT, Prefix, RealServer};
 
 use super::codes::Code;
 use super::diagnostic::Spot;
 use super::listeners::ReadListeners;
 use super::reader::{Checked, Field, Fields, Reported, Scope, Value};
+use super::special::{Special, special};
 use super::{forwarding, schema};
 
 /// The most real servers of a group.
@@ -124,6 +125,7 @@ fn server(
     match item.data {
         DeValue::String(_) => {
             let address = address(scope, item)?;
+            own_under_nat(scope, address, item.spot, default)?;
             let server = RealServer {
                 address,
                 port: None,
@@ -169,6 +171,7 @@ fn table(
         return Err(Reported);
     }
     let (address, spot) = found?;
+    own_under_nat(scope, address, spot, forwarding)?;
     let (upper_threshold, lower_threshold) = thresholds?;
     let server = RealServer {
         address,
@@ -179,6 +182,29 @@ fn table(
         lower_threshold,
     };
     Ok(ReadServer { server, address: spot, port: port_field.map(|field| field.key) })
+}
+
+/// The kernel takes a loopback address, and drops every packet that it would rewrite to it
+/// (`ip_vs_nat_xmit`, `net/netfilter/ipvs/ip_vs_xmit.c`; seen on Linux 6.1).
+fn own_under_nat(
+    scope: &mut Scope<'_>,
+    address: IpAddr,
+    spot: Spot,
+    forwarding: Checked<Forwarding>,
+) -> Checked<()> {
+    let Ok(forwarding @ (Forwarding::Nat | Forwarding::FullNat)) = forwarding else {
+        return Ok(());
+    };
+    if !address.is_loopback() {
+        return Ok(());
+    }
+    let message =
+        format!("{address} is the director itself, to which IPVS cannot rewrite with {forwarding}");
+    scope
+        .error(Code::InvalidAddress, spot, message)
+        .label("every packet would be dropped")
+        .help("use an address that the director has on a network, or forward = \"dr\" for what listens on the VIP itself");
+    Err(Reported)
 }
 
 fn not_mapped(scope: &mut Scope<'_>, field: Field<'_>, forwarding: Forwarding) {
@@ -195,17 +221,16 @@ fn not_mapped(scope: &mut Scope<'_>, field: Field<'_>, forwarding: Forwarding) {
 fn address(scope: &mut Scope<'_>, value: Value<'_>) -> Checked<IpAddr> {
     let text = scope.text(value, "address", "an address such as \"172.18.100.11\"")?;
     match text.parse::<IpAddr>() {
-        Ok(address) if !address.is_unspecified() && !address.is_multicast() => return Ok(address),
-        Ok(address) => {
-            let kind = if address.is_multicast() { "a multicast" } else { "the unspecified" };
-            scope
-                .error(
-                    Code::InvalidAddress,
-                    value.spot,
-                    format!("{address} is {kind} address, and no real server has it"),
-                )
-                .help("write the address of one machine");
-        }
+        Ok(address) => match special(Prefix::host(address)) {
+            // The director itself serves: a page that says sorry, for example.
+            None | Some(Special { is_own: true, .. }) => return Ok(address),
+            Some(special) => {
+                let message = format!("{address} is {}, and no real server has it", special.what);
+                scope
+                    .error(Code::InvalidAddress, value.spot, message)
+                    .help("write the address that the director reaches one machine by");
+            }
+        },
         Err(_) => {
             let help = address_help(text);
             scope
@@ -231,6 +256,10 @@ fn address_help(text: &str) -> String {
         && address.parse::<IpAddr>().is_ok()
     {
         return format!("a real server is one machine: \"{address}\"");
+    }
+    if text.contains('%') {
+        return "IPVS takes no link-local address: write a global one, or one of fc00::/7"
+            .to_owned();
     }
     if text.bytes().any(|byte| byte.is_ascii_alphabetic()) && !text.contains(':') {
         return "names are not resolved, for a director must not wait for DNS: write the address"

@@ -138,3 +138,79 @@ pub(super) const TUNNEL: Keys =
 /// A file of presets.
 pub(super) const PRESET: Keys =
     Keys { of: "a preset", names: &["description", "source", "ports"], others: &[] };
+
+/// A key with a value that it takes, as it is written.
+pub(super) fn example(key: &str) -> Option<&'static str> {
+    Some(match key {
+        "director" => "[director]",
+        "group" => "[group.NAME]",
+        "backend" => "backend = \"nftables\"",
+        "local-traffic" => "local-traffic = false",
+        "vips" => "vips = [\"172.18.100.7\"]",
+        "ports" => "ports = [\"80/tcp\", \"443/tcp\"]",
+        "services" => "services = [\"http\", \"https\"]",
+        "mark" => "mark = 10",
+        "marks" => "marks = { \"80/tcp\" = 80, \"443/tcp\" = 443 }",
+        "via" => "via = \"mark\"",
+        "persistence" => "persistence = \"pfwmc\"",
+        "mode" => "mode = \"pfwmc\"",
+        "timeout" => "timeout = \"300s\"",
+        "netmask" => "netmask = 24",
+        "netmask6" => "netmask6 = 64",
+        "engine" => "engine = \"sip\"",
+        "scheduler" => "scheduler = \"wlc\"",
+        "name" => "name = \"mh\"",
+        "flags" => "flags = [\"fallback\", \"port\"]",
+        "one-packet" => "one-packet = true",
+        "forward" => "forward = \"dr\"",
+        "type" => "type = \"gue\"",
+        "port" => "port = 8080",
+        "checksum" => "checksum = \"csum\"",
+        "real" => "real = [\"172.18.100.11\", { address = \"172.18.100.12\", weight = 2 }]",
+        "enabled" => "enabled = false",
+        "address" => "address = \"172.18.100.11\"",
+        "weight" => "weight = 2",
+        "upper-threshold" => "upper-threshold = 200",
+        "lower-threshold" => "lower-threshold = 100",
+        "description" => "description = \"The shop's tills\"",
+        "interface" => "interface = \"eth0\"",
+        "sysctl" => "[sysctl]",
+        "timeouts" => "[timeouts]",
+        "sync" => "[sync]",
+        "tcp" => "tcp = \"900s\"",
+        "tcp-fin" => "tcp-fin = \"120s\"",
+        "udp" => "udp = \"300s\"",
+        "role" => "role = \"both\"",
+        "id" => "id = 7",
+        "ttl" => "ttl = 1",
+        "maxlen" => "maxlen = 1472",
+        "source" => "source = \"https://wiki.example.org/tills\"",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_has_an_example_that_is_toml() {
+        let tables = [
+            DOCUMENT,
+            DIRECTOR,
+            TIMEOUTS,
+            SYNC,
+            GROUP,
+            REAL_SERVER,
+            PERSISTENCE,
+            SCHEDULER,
+            TUNNEL,
+            PRESET,
+        ];
+        for key in tables.iter().flat_map(|table| table.names) {
+            let example = example(key).unwrap_or_else(|| panic!("{key} has no example"));
+            assert!(example.parse::<toml::Table>().is_ok(), "{example}");
+            assert!(example.trim_start_matches('[').starts_with(key), "{example}");
+        }
+    }
+}

@@ -4,7 +4,9 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use super::Options;
 use super::codes::Code;
 use super::diagnostic::{Report, Spot};
 use super::text::clean;
@@ -52,6 +54,15 @@ impl Sources {
     }
 }
 
+/// What is read in place of what a file on disk says: an edit that is tried out.
+#[derive(Debug, Clone, Copy)]
+pub struct Instead<'i> {
+    /// The file, by the name that the sources have for it.
+    pub path: &'i Path,
+    /// Its text.
+    pub text: &'i str,
+}
+
 /// What a file may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
@@ -64,6 +75,7 @@ pub(super) enum Role {
 /// A file's text, and where its lines begin.
 pub(super) struct SourceFile {
     name: String,
+    path: Option<Arc<Path>>,
     text: String,
     lines: Vec<usize>,
 }
@@ -72,7 +84,12 @@ impl SourceFile {
     pub(super) fn new(name: &str, text: String) -> Self {
         let newlines = text.bytes().enumerate().filter(|&(_, byte)| byte == b'\n');
         let lines = std::iter::once(0).chain(newlines.map(|(at, _)| at + 1)).collect();
-        Self { name: clean(name), text, lines }
+        Self { name: clean(name), path: None, text, lines }
+    }
+
+    /// The file as it is opened; none where there is none, as for standard input.
+    pub(super) fn path(&self) -> Option<&Arc<Path>> {
+        self.path.as_ref()
     }
 
     /// The name, fit to be shown.
@@ -94,13 +111,23 @@ impl SourceFile {
 }
 
 /// Reads all files that can be read; what cannot be is reported.
-pub(super) fn read(sources: Sources, uid: u32, report: &mut Report) -> Vec<(u32, Role)> {
+pub(super) fn read(
+    sources: Sources,
+    options: &Options<'_>,
+    report: &mut Report,
+) -> Vec<(u32, Role)> {
+    let read_file = |path: &Path, report: &mut Report| match options.instead {
+        Some(instead) if instead.path == path => {
+            read_text(&path.to_string_lossy(), Some(path), instead.text.as_bytes(), report)
+        }
+        _ => read_file(path, options.effective_uid, report),
+    };
     match sources {
         Sources::Files(inputs) => inputs
             .into_iter()
             .filter_map(|input| match input {
-                Input::File(path) => read_file(&path, uid, report),
-                Input::Stdin(reader) => read_text("<stdin>", reader, report),
+                Input::File(path) => read_file(&path, report),
+                Input::Stdin(reader) => read_text("<stdin>", None, reader, report),
             })
             .map(|file| (file, Role::Main))
             .collect(),
@@ -109,9 +136,8 @@ pub(super) fn read(sources: Sources, uid: u32, report: &mut Report) -> Vec<(u32,
             // Only one that is surely not there is passed over: not a dangling link, say.
             let missing =
                 main.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
-            let main =
-                (further.is_empty() || !missing).then(|| read_file(&main, uid, report)).flatten();
-            let further = further.iter().filter_map(|path| read_file(path, uid, report));
+            let main = (further.is_empty() || !missing).then(|| read_file(&main, report)).flatten();
+            let further = further.iter().filter_map(|path| read_file(path, report));
             main.map(|file| (file, Role::Main))
                 .into_iter()
                 .chain(further.map(|file| (file, Role::Groups)).collect::<Vec<_>>())
@@ -168,7 +194,7 @@ pub(super) fn read_file(path: &Path, uid: u32, report: &mut Report) -> Option<u3
         refuse_writable(&name, mode, foreign.then_some(about.uid()), report);
         return None;
     }
-    read_text(&name, file, report)
+    read_text(&name, Some(path), file, report)
 }
 
 fn unreadable(name: &str, error: &io::Error, report: &mut Report) {
@@ -200,7 +226,12 @@ fn refuse_writable(name: &str, mode: u32, owner: Option<u32>, report: &mut Repor
     report.file_error(Code::WritableByOthers, number, &message).help(remedy);
 }
 
-fn read_text(name: &str, reader: impl Read, report: &mut Report) -> Option<u32> {
+fn read_text(
+    name: &str,
+    path: Option<&Path>,
+    reader: impl Read,
+    report: &mut Report,
+) -> Option<u32> {
     let mut bytes = Vec::new();
     if let Err(error) = reader.take(MAX_FILE + 1).read_to_end(&mut bytes) {
         unreadable(name, &error, report);
@@ -225,7 +256,8 @@ fn read_text(name: &str, reader: impl Read, report: &mut Report) -> Option<u32> 
             )
         }
     };
-    let number = report.add_file(SourceFile::new(name, text));
+    let file = SourceFile { path: path.map(Arc::from), ..SourceFile::new(name, text) };
+    let number = report.add_file(file);
     // A file of 16-bit characters is neither; the first offence tells which it is.
     let nul = nul.filter(|&at| broken.is_none_or(|(broken, _)| at < broken));
     let spot = |at: usize, length: usize| Spot {

@@ -5,6 +5,7 @@ use crate::model::{InvalidPrefix, Prefix};
 use super::codes::Code;
 use super::diagnostic::Spot;
 use super::reader::{Checked, Fields, Reported, Scope, Value};
+use super::special::{self, Special};
 use super::text::family_name;
 
 /// Reads `vips`; `header` is the place of the group.
@@ -40,11 +41,10 @@ pub(super) fn read(
 fn vip(scope: &mut Scope<'_>, item: Value<'_>) -> Checked<Prefix> {
     let text = scope.text(item, "vips", "addresses such as \"172.18.100.7\"")?;
     let (message, help) = match text.parse::<Prefix>() {
-        Ok(vip) if !vip.address().is_multicast() => return Ok(vip),
-        Ok(vip) => (
-            format!("{vip} is a multicast address, to which no client connects"),
-            "a VIP is a unicast address".to_owned(),
-        ),
+        Ok(vip) => match special::special(vip) {
+            None => return Ok(vip),
+            Some(special) => nobody_connects(vip, special),
+        },
         Err(InvalidPrefix::Length { length, family }) => (
             format!("'/{length}' is not a prefix length of an {} address", family_name(family)),
             format!("prefix lengths are 1 to {}; one address has none", family.bits()),
@@ -53,6 +53,22 @@ fn vip(scope: &mut Scope<'_>, item: Value<'_>) -> Checked<Prefix> {
     };
     scope.error(Code::InvalidVip, item.spot, message).help(help);
     Err(Reported)
+}
+
+/// The message and the remedy for addresses that no client can connect to.
+fn nobody_connects(vip: Prefix, special: &Special) -> (String, String) {
+    let network = special::network(special);
+    let message = if vip.is_host() {
+        format!("{vip} is {}, to which no client connects", special.what)
+    } else {
+        format!("{vip} has addresses to which no client connects: {network}")
+    };
+    let help = if special.is_own {
+        "a VIP is what clients elsewhere connect to: the address of this service in their network"
+    } else {
+        "a VIP is an address that clients have a route to, such as \"172.18.100.7\""
+    };
+    (message, help.to_owned())
 }
 
 /// What was probably meant by a text that is no VIP.
@@ -70,6 +86,11 @@ fn vip_help(text: &str, error: &InvalidPrefix) -> String {
                 with_port.ip(),
                 with_port.port()
             ),
+            Err(_) if text.contains('%') => {
+                "a link-local address means nothing without an interface, which a packet does not \
+                 carry: use a global address, or one of fc00::/7"
+                    .to_owned()
+            }
             Err(_) => "write an address such as \"172.18.100.7\" or \"2001:db8::7\", or a prefix such as \"192.0.2.0/28\"".to_owned(),
         },
     }

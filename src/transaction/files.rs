@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, fchown};
 use std::path::Path;
 
 use rustix::fs::OFlags;
@@ -40,6 +40,26 @@ pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
 /// What the file system says, with the file's name.
 pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     replace(path, bytes).map_err(|error| named(path, &error))
+}
+
+/// Replaces a file of somebody's at once: it keeps its owner and its mode, and a link that
+/// leads to it stays one. On an error the file from before is still there.
+///
+/// # Errors
+/// What the file system says, with the file's name; a file that is not there is none.
+pub fn rewrite_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let rewrite = || {
+        let path = fs::canonicalize(path)?;
+        let about = fs::metadata(&path)?;
+        put_in_place(&path, bytes, |file| {
+            let own = file.metadata()?;
+            if (own.uid(), own.gid()) != (about.uid(), about.gid()) {
+                fchown(file, Some(about.uid()), Some(about.gid()))?;
+            }
+            file.set_permissions(about.permissions())
+        })
+    };
+    rewrite().map_err(|error| named(path, &error))
 }
 
 /// Removes a file, and makes sure that it stays removed; a file that is not there is
@@ -86,12 +106,20 @@ pub(super) fn named(path: &Path, error: &io::Error) -> io::Error {
 }
 
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("/"));
-    make_folder(folder)?;
+    make_folder(path.parent().unwrap_or(Path::new("/")))?;
+    put_in_place(path, bytes, |_| Ok(()))
+}
+
+/// Writes a file beside its place, makes it ready, and moves it there.
+fn put_in_place(
+    path: &Path,
+    bytes: &[u8],
+    ready: impl FnOnce(&File) -> io::Result<()>,
+) -> io::Result<()> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".new");
     let beside = Path::new(&beside);
-    let written = write(beside, bytes).and_then(|()| {
+    let written = write(beside, bytes, ready).and_then(|()| {
         fail_point();
         fs::rename(beside, path)
     });
@@ -106,9 +134,10 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     sync_folder(path)
 }
 
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+fn write(path: &Path, bytes: &[u8], ready: impl FnOnce(&File) -> io::Result<()>) -> io::Result<()> {
     let mut file = private().write(true).create(true).truncate(true).open(path)?;
     file.write_all(bytes)?;
+    ready(&file)?;
     file.sync_all()
 }
 
@@ -161,6 +190,8 @@ pub(crate) fn unseal(bytes: &[u8]) -> Result<&[u8], Unsealed> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]
@@ -188,6 +219,31 @@ mod tests {
         assert!(error.to_string().contains("deep/file"), "{error}");
         assert_eq!(read_file(&path).expect("readable"), Some(b"one".to_vec()));
         assert_eq!(read_file(&folder.path().join("none")).expect("readable"), None);
+    }
+
+    #[test]
+    fn a_file_of_somebody_keeps_its_owner_mode_and_link() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (file, link) = (folder.path().join("file"), folder.path().join("link"));
+        fs::write(&file, "old").expect("writable");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).expect("ours");
+        std::os::unix::fs::symlink("file", &link).expect("writable");
+        // Only root can give it to somebody else.
+        let owner = if rustix::process::geteuid().is_root() { 1234 } else { 0 };
+        if owner != 0 {
+            std::os::unix::fs::chown(&file, Some(owner), Some(owner)).expect("we are root");
+        }
+        rewrite_file(&link, b"new").expect("writable");
+        assert!(fs::symlink_metadata(&link).expect("there").is_symlink());
+        let about = fs::metadata(&file).expect("there");
+        assert_eq!(
+            (about.mode() & 0o7777, fs::read(&file).expect("readable")),
+            (0o640, b"new".into())
+        );
+        assert!(owner == 0 || (about.uid(), about.gid()) == (owner, owner));
+        assert_eq!(fs::read_dir(folder.path()).expect("there").count(), 2, "nothing is left over");
+        let error = rewrite_file(&folder.path().join("none"), b"new").expect_err("not there");
+        assert!(error.to_string().contains("none"), "{error}");
     }
 
     #[test]

@@ -318,7 +318,7 @@ fn rates_are_of_the_time_between_two_readings() {
     assert_eq!(web["lost"].as_u64().unwrap_or(0), 0, "{document:#}");
 
     let text = director.fwmarkctl(&["stats", "web", "--rate", "--exact"]).ok();
-    assert!(text.contains("kernel's estimate"), "{text}");
+    assert!(text.contains("kernel's estimate") && text.contains("packets in/s"), "{text}");
     let ended = director.fwmarkctl(&["stats", "webb"]).run();
     assert_eq!(ended.code, Some(2), "{ended:?}");
     assert!(ended.stderr.contains("there is no group 'webb' in the kernel"), "{ended:?}");

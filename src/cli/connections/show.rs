@@ -58,8 +58,10 @@ fn table(
         }
     }
     let line = |cells: &[String]| {
-        let padded = cells.iter().zip(&widths).filter(|(_, width)| **width > 0);
-        let line: String = padded.map(|(cell, width)| format!("{cell:<width$}  ")).collect();
+        let mut line = String::new();
+        for (cell, width) in cells.iter().zip(&widths).filter(|(_, width)| **width > 0) {
+            line += &format!("{cell:<width$}  ");
+        }
         format!("{}\n", line.trim_end())
     };
     let heads: Vec<_> = heads.into_iter().map(str::to_owned).collect();

@@ -30,7 +30,8 @@ struct View<'a> {
     now: &'a Reading,
     /// An earlier reading, from which rates are measured.
     before: Option<&'a Reading>,
-    /// A reading that has settled, and one later than it: by them lost packets are known.
+    /// A reading of which IPVS has added up everything, and one later than it: by them it
+    /// is known what was lost.
     settled: Option<(&'a Reading, &'a Reading)>,
 }
 
@@ -54,8 +55,8 @@ pub(super) fn run(context: &mut Context, options: &StatsOptions) -> Result<Exit,
         }
         readings.push(reread(context, options)?);
         let [.., before, now] = readings.as_slice() else { continue };
-        let mut later = None;
-        if options.watch.is_none() && now.doubts(before) {
+        let (mut later, is_sure) = (None, !now.doubts(before));
+        if options.watch.is_none() && !is_sure {
             if let Some(signal) = signals.wait_until(before.at + SETTLED) {
                 return Ok(stopped(options, signal));
             }
@@ -63,7 +64,8 @@ pub(super) fn run(context: &mut Context, options: &StatsOptions) -> Result<Exit,
         }
         let later = later.as_ref().unwrap_or(now);
         let has_settled = |old: &&Reading| later.at.duration_since(old.at) >= SETTLED;
-        let settled = readings.iter().rev().find(has_settled).map(|old| (old, later));
+        let settled = readings.iter().rev().find(has_settled).or(is_sure.then_some(before));
+        let settled = settled.map(|old| (old, later));
         show(context, options, &View { now, before: Some(before), settled })?;
         if options.watch.is_none() {
             return Ok(Exit::Done);

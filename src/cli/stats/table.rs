@@ -1,7 +1,6 @@
 //! The counters as a table: for each virtual service what was marked, what was scheduled,
 //! and what that means where they differ.
 
-use std::fmt::Write;
 use std::time::Duration;
 
 use super::View;
@@ -30,7 +29,8 @@ pub(super) fn of(view: &View<'_>, options: &StatsOptions, output: &Output) -> St
         let shown = name.as_ref().map_or("(no group)", GroupName::as_str);
         for (key, counters) in services {
             let title = format!("{}  {key}", output.paint(Tone::Heading, shown));
-            write_service(&mut text, &title, &table.rows(name.as_ref(), *key, counters), output);
+            let rows = table.rows(name.as_ref(), *key, counters);
+            write_service(&mut text, &title, &table.heads(), &rows, output);
             for (tone, remark) in table.remarks(name.as_ref(), *key, counters) {
                 text += &output.paint(tone, format!("  ! {remark}\n"));
             }
@@ -43,23 +43,28 @@ pub(super) fn of(view: &View<'_>, options: &StatsOptions, output: &Output) -> St
     text
 }
 
-fn write_service(text: &mut String, title: &str, rows: &[Row], output: &Output) {
+fn write_service(
+    text: &mut String,
+    title: &str,
+    heads: &[String; 5],
+    rows: &[Row],
+    output: &Output,
+) {
     let widest = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.cells[column].as_deref());
-        cells.map(str::len).chain([HEADS[column].len()]).max().unwrap_or(0)
+        cells.map(str::len).chain([heads[column].len()]).max().unwrap_or(0)
     };
-    let widths: Vec<_> = (0..HEADS.len()).map(widest).collect();
+    let widths: Vec<_> = (0..heads.len()).map(widest).collect();
     let names = rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(0);
     let line = |name: &str, cells: [&str; 5]| {
-        let cells = cells.iter().zip(&widths).fold(String::new(), |mut line, (cell, width)| {
-            // Writing to a string cannot fail.
-            write!(line, "  {cell:>width$}").unwrap_or_default();
-            line
-        });
-        format!("{name:<names$}{cells}\n")
+        let mut line = format!("{name:<names$}");
+        for (cell, width) in cells.iter().zip(&widths) {
+            line += &format!("  {cell:>width$}");
+        }
+        line + "\n"
     };
     text.push_str(&format!("{title}\n"));
-    text.push_str(&output.paint(Tone::Faint, line("", HEADS)));
+    text.push_str(&output.paint(Tone::Faint, line("", heads.each_ref().map(String::as_str))));
     for row in rows {
         let line =
             line(&row.name, std::array::from_fn(|at| row.cells[at].as_deref().unwrap_or("-")));
@@ -74,6 +79,10 @@ struct Table<'a> {
 }
 
 impl Table<'_> {
+    fn heads(&self) -> [String; 5] {
+        HEADS.map(|head| if self.rate { format!("{head}/s") } else { head.to_owned() })
+    }
+
     fn rows(&self, group: Option<&GroupName>, key: ServiceKey, now: &Counters) -> Vec<Row> {
         let (before, time) = self.view.before(group, key).unzip();
         let time = time.unwrap_or_default();
@@ -164,9 +173,9 @@ impl Table<'_> {
             (None, Some(more)) => remarks.push((
                 Tone::Faint,
                 format!(
-                    "{} more packets were marked than scheduled; IPVS adds up every 2 s, \
-                     --rate tells whether they are lost",
-                    self.count(more)
+                    "{} more packets were marked than scheduled; IPVS adds up every 2 s{}",
+                    self.count(more),
+                    if self.rate { "" } else { ", --rate tells whether they are lost" }
                 ),
             )),
         }

@@ -20,7 +20,8 @@ pub(crate) struct Config {
 
 impl Config {
     pub(crate) fn new(text: String) -> Self {
-        let options = Options { effective_uid: 0, presets: None, extra_schedulers: &[] };
+        let options =
+            Options { effective_uid: 0, presets: None, extra_schedulers: &[], instead: None };
         let config = load(Sources::text(text.clone()), &options)
             .unwrap_or_else(|errors| panic!("{errors}\n{text}"));
         // A mark that is remembered is the one that is chosen anew: it depends on the name.

@@ -1,0 +1,123 @@
+//! `real`: the real servers of a group, in the file that defines it and in the kernel.
+//!
+//! The file is the truth: an edit is checked by the normal reader, put in place, and
+//! applied as any other configuration. When that fails the file is put back, so that file
+//! and kernel never part ways because of us.
+
+mod drain;
+mod lingering;
+mod restore;
+mod wait;
+
+use std::path::Path;
+
+use super::args::{RealCommand, WhichServer};
+use super::output::note;
+use super::session::Session;
+use super::{Context, apply, effective_uid};
+use crate::compile::Compiled;
+use crate::config::{Config, Edit, Instead};
+use crate::error::{Error, Exit};
+use crate::model::{Group, RealServer};
+use crate::state::{DestinationKey, DirectorState, ServiceKey};
+use crate::transaction::{Draft, Outcome, rewrite_file};
+
+pub(super) fn run(context: &mut Context, command: &RealCommand) -> Result<Exit, Error> {
+    match command {
+        RealCommand::Drain(options) => drain::run(context, options),
+        RealCommand::Restore { which, no_wait } => restore::run(context, which, *no_wait),
+    }
+}
+
+/// A real server, and the file that it is in.
+struct Target {
+    edit: Edit,
+    group: Group,
+    server: RealServer,
+}
+
+impl Target {
+    /// The one that a command line names.
+    fn find(context: &mut Context, which: &WhichServer) -> Result<Self, Error> {
+        let config = context.load()?;
+        let (edit, group) = Edit::of_group(&config, &which.group, effective_uid())?;
+        let server = edit.real_server(&group, which.server)?.clone();
+        Ok(Self { edit, group, server })
+    }
+
+    /// How it is called in sentences.
+    fn name(&self) -> String {
+        let server = crate::config::ServerName::of(&self.server);
+        format!("{server} of group {}", self.group.name)
+    }
+
+    /// The services of a state that send it packets, and where.
+    fn destinations(&self, state: &DirectorState) -> Vec<(ServiceKey, DestinationKey)> {
+        let ours = state
+            .services
+            .iter()
+            .filter(|(_, service)| service.group.as_ref() == Some(&self.group.name));
+        ours.flat_map(|(key, service)| {
+            let here = service.destinations.iter().map(|destination| destination.key);
+            here.filter(|destination| self.is_at(key, destination)).map(|it| (*key, it))
+        })
+        .collect()
+    }
+
+    /// Whether a destination of a service of the group is this real server.
+    fn is_at(&self, key: &ServiceKey, destination: &DestinationKey) -> bool {
+        let own = match key {
+            ServiceKey::Mark { .. } => 0,
+            ServiceKey::Address { port, .. } => *port,
+        };
+        destination.address == self.server.address
+            && destination.port == self.server.port.unwrap_or(own)
+    }
+}
+
+/// What an edit makes of the whole configuration, by the reader of every other one.
+fn tried(context: &mut Context, edit: &Edit) -> Result<(Config, Compiled), Error> {
+    let instead = Instead { path: edit.path(), text: edit.text() };
+    context.load_and_compile_with(Some(instead))
+}
+
+/// Puts an edit in place and applies the configuration. When that fails the file is as it
+/// was.
+fn carry_out(
+    session: &Session,
+    edit: &Edit,
+    (config, compiled): &(Config, Compiled),
+) -> Result<Outcome, Error> {
+    let changes = edit.text() != edit.before();
+    if changes {
+        put_in_place(edit)?;
+    }
+    let digest = Some(config.digest.clone());
+    let draft = Draft { state: &compiled.state, marks: &compiled.marks, config: digest };
+    let outcome = apply::lead(session, draft, false);
+    if outcome.is_err()
+        && changes
+        && let Err(error) = rewrite_file(edit.path(), edit.before().as_bytes())
+    {
+        note(&format!("warning: the file could not be put back as it was: {error}\n"));
+    }
+    outcome
+}
+
+/// Replaces the file, unless an editor saved another text since it was read.
+fn put_in_place(edit: &Edit) -> Result<(), Error> {
+    let failed = |action, source| Error::File { action, path: edit.path().into(), source };
+    let now = std::fs::read(edit.path()).map_err(|source| failed("read", source))?;
+    if now != edit.before().as_bytes() {
+        return Err(Error::Usage {
+            message: format!("somebody saved {} meanwhile", edit.path().display()),
+            hint: Some("run the same command again".to_owned()),
+        });
+    }
+    rewrite_file(edit.path(), edit.text().as_bytes()).map_err(|source| failed("replace", source))
+}
+
+/// The file of an edit, for JSON.
+fn shown(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}

@@ -1,0 +1,88 @@
+//! `real restore`: a real server takes clients again, as many as before it was drained.
+
+use serde_json::json;
+
+use super::super::args::WhichServer;
+use super::super::output::{FORMAT, Output};
+use super::super::session::Session;
+use super::super::{Context, apply, record_error};
+use super::{Target, carry_out, shown, tried};
+use crate::error::{Error, Exit};
+use crate::state::DirectorState;
+use crate::transaction::Outcome;
+
+pub(super) fn run(
+    context: &mut Context,
+    which: &WhichServer,
+    no_wait: bool,
+) -> Result<Exit, Error> {
+    Target::find(context, which)?;
+    let session = context.session("real restore", no_wait)?;
+    session.refuse_trial()?;
+    let target = Target::find(context, which)?;
+    let mut edit = target.edit.clone();
+    let before = target.server.weight;
+    let had = if before > 0 { None } else { had(&session, &target)? };
+    let weight = if before > 0 { before } else { had.map_or(1, |(weight, _)| weight) };
+    if before == 0 {
+        edit.set_weight(&target.server, weight)?;
+    }
+    let after = tried(context, &edit)?;
+    let outcome = carry_out(&session, &edit, &after)?;
+    apply::say_too_late(&session);
+    drop(session);
+    let output = &mut context.output;
+    if !output.is_json() {
+        Output::after_the_fact(apply::show(output, &outcome));
+    }
+    let generation = match &outcome {
+        Outcome::InSync { generation } => *generation,
+        Outcome::Applied(applied) => applied.generation,
+    };
+    let shown = output.json(&json!({
+        "format": FORMAT,
+        "group": target.group.name,
+        "real_server": which.server.to_string(),
+        "file": shown(edit.path()),
+        "weight_before": before,
+        "weight": weight,
+        "weight_of_generation": had.map(|(_, generation)| generation),
+        "generation": generation,
+    }));
+    let name = target.name();
+    let text = match had {
+        _ if before > 0 => format!("{name} has the weight {before} and was not drained.\n"),
+        Some((weight, generation)) => {
+            format!("{name} has the weight {weight} again, as in generation {generation}.\n")
+        }
+        None => format!("{name} has the weight 1: no saved generation knows another.\n"),
+    };
+    Output::after_the_fact(shown.and_then(|()| output.text(&text)));
+    Ok(Exit::Done)
+}
+
+/// The weight that it had last, and in which generation.
+fn had(session: &Session, target: &Target) -> Result<Option<(u32, u64)>, Error> {
+    let history = &session.history;
+    let numbers = history.numbers().map_err(record_error("read the history"))?;
+    for number in numbers.into_iter().rev() {
+        match history.read(number) {
+            Ok(saved) => {
+                if let Some(weight) = weight(target, &saved.state) {
+                    return Ok(Some((weight, number)));
+                }
+            }
+            Err(why) => tracing::warn!("{why}; it is skipped"),
+        }
+    }
+    Ok(None)
+}
+
+/// The weight in a state, unless it is 0.
+fn weight(target: &Target, state: &DirectorState) -> Option<u32> {
+    let places = target.destinations(state);
+    let weights = places.iter().filter_map(|(key, destination)| {
+        state.services.get(key)?.destination(*destination).map(|it| it.weight)
+    });
+    weights.max().filter(|weight| *weight > 0)
+}
