@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::args::PresetCommand;
 use super::failure::defuse;
 use super::output::{FORMAT, Tone};
-use super::{Context, PRESETS};
+use super::{Context, PRESETS, effective_uid};
 use crate::config::{Preset, Presets};
 use crate::error::{Error, Exit};
 
@@ -16,7 +16,7 @@ use crate::error::{Error, Exit};
 const PORTS: usize = 32;
 
 pub(super) fn run(context: &mut Context, what: &PresetCommand) -> Result<Exit, Error> {
-    let user = rustix::process::geteuid().as_raw();
+    let user = effective_uid();
     let presets = Presets::load(Some(Path::new(PRESETS)), user)?;
     match what {
         PresetCommand::List => list(context, &presets)?,
