@@ -194,6 +194,7 @@ fn switched(from: &MarkRuleset, change: &MarkSwitch) -> Result<MarkRuleset, Netf
     }
     let ChainChange { before, after } = change.chains;
     for (chain, before, after) in [
+        (&mut to.chains.defragment, before.defragment, after.defragment),
         (&mut to.chains.output, before.output, after.output),
         (&mut to.chains.postrouting, before.postrouting, after.postrouting),
     ] {

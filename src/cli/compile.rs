@@ -74,6 +74,12 @@ pub(super) fn document(compiled: &Compiled) -> Value {
         .iter()
         .map(|(key, service)| service_document(*key, service))
         .collect();
+    let settings: Vec<_> = compiled
+        .state
+        .settings
+        .iter()
+        .map(|(key, value)| json!({ "object": key.kind(), "key": key.name(), "value": value }))
+        .collect();
     let sources: Vec<_> = compiled.state.sources.iter().map(source_document).collect();
     json!({
         "format": FORMAT,
@@ -81,7 +87,9 @@ pub(super) fn document(compiled: &Compiled) -> Value {
         "mark_rules": rules,
         "services": services,
         "nat_rules": sources,
+        "settings": settings,
         "local_traffic": compiled.state.local_traffic,
+        "defragment": compiled.state.defragment,
     })
 }
 

@@ -7,7 +7,7 @@ mod settings;
 mod sources;
 
 use crate::model::{DirectorSettings, Group, Mark, MarkRange, Via};
-use crate::state::{DirectorState, MarkBook, Marking};
+use crate::state::{DirectorState, MarkBook, Marking, SettingKey};
 
 /// Why groups cannot be compiled; everything else was refused when they were read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -74,6 +74,7 @@ pub fn compile(
         |group: &Group| -> Vec<Mark> { marks.of_group(group).map(|(mark, _)| mark).collect() };
     let enabled = groups.iter().filter(|group| group.enabled);
     state.settings = settings::needed(enabled, director, of_group);
+    state.defragment = state.settings.keys().any(|key| matches!(key, SettingKey::LocalRoute(_)));
     // Of no use where nothing is marked.
     state.local_traffic = director.local_traffic && !state.marking.is_empty();
     Ok(Compiled { state, marks })

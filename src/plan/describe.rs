@@ -234,9 +234,11 @@ impl Plan {
                 after: after.then(|| what.to_owned()),
             })
         };
+        let defragment = "has fragments put together before they are marked";
         let output = "marks what the director itself sends";
         let postrouting = "replaces the addresses of clients";
         [
+            line(Object::MarkRule, "defragment", defragment, before.defragment, after.defragment),
             line(Object::MarkRule, "output", output, before.output, after.output),
             line(
                 Object::NatRule,

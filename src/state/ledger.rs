@@ -62,6 +62,9 @@ impl Fingerprint {
             }
             write_group(&mut digest, entry.group.as_ref());
         }
+        if state.defragment {
+            digest.update(b"defragment");
+        }
         if state.local_traffic {
             digest.update(b"local");
         }

@@ -41,6 +41,8 @@ pub struct DirectorState {
     pub sources: Sources,
     /// Whether what the director itself sends is marked too.
     pub local_traffic: bool,
+    /// Whether fragments are put together before they are marked.
+    pub defragment: bool,
 }
 
 impl DirectorState {
@@ -55,6 +57,7 @@ impl DirectorState {
     /// The chains that it needs beyond the one that marks what arrives.
     pub fn chains(&self) -> OptionalChains {
         OptionalChains {
+            defragment: self.defragment && !self.is_empty(),
             output: self.local_traffic && !self.is_empty(),
             postrouting: !self.sources.is_empty(),
         }
@@ -93,6 +96,7 @@ impl DirectorState {
             service.destinations.extend(leaving.iter().map(|d| Destination { weight: 0, ..*d }));
             service.destinations.sort_by_key(|destination| destination.key);
         }
+        held.defragment |= before.defragment;
         for (key, value) in &before.settings {
             held.settings.entry(key.clone()).or_insert_with(|| value.clone());
         }

@@ -37,6 +37,9 @@ pub enum Frame {
 /// The chains that are there only while something needs them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct OptionalChains {
+    /// Has fragments put together before they are marked: only the first of a packet has
+    /// ports, and where the VIP is no local address nobody else puts them together.
+    pub defragment: bool,
     /// Marks what the director itself sends.
     pub output: bool,
     /// Replaces clients' addresses. To the kernel it is reason to track every connection of
@@ -131,6 +134,7 @@ impl Observation {
             services: self.services.clone(),
             sources: self.ruleset.sources.clone(),
             local_traffic: self.ruleset.chains.output,
+            defragment: self.ruleset.chains.defragment,
             settings: ours.map(|(key, value)| (key.clone(), value.clone())).collect(),
         }
     }

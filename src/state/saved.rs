@@ -29,6 +29,8 @@ struct StateRows<'a> {
     sources: Vec<SourceRow<'a>>,
     #[serde(default, skip_serializing_if = "is_default")]
     local_traffic: bool,
+    #[serde(default, skip_serializing_if = "is_default")]
+    defragment: bool,
     #[serde(borrow, default, skip_serializing_if = "BTreeMap::is_empty")]
     settings: BTreeMap<Cow<'a, str>, Cow<'a, str>>,
 }
@@ -232,6 +234,7 @@ impl Serialize for DirectorState {
             services: services.collect(),
             sources: sources.collect(),
             local_traffic: self.local_traffic,
+            defragment: self.defragment,
             settings: settings.collect(),
         };
         rows.serialize(serializer)
@@ -328,6 +331,7 @@ impl<'de> Deserialize<'de> for DirectorState {
             services: services(rows.services)?,
             sources: sources(rows.sources)?,
             local_traffic: rows.local_traffic,
+            defragment: rows.defragment,
             settings: settings(rows.settings)?,
         })
     }

@@ -217,6 +217,21 @@ fn full_nat_with_and_without_an_address_of_choice_and_local_traffic() {
 }
 
 #[test]
+fn routed_vips_whose_fragments_are_put_together() {
+    same(
+        r#"
+        [director]
+        vips = "route"
+
+        [group.web]
+        vips = ["198.51.100.0/28", "2001:db8::7"]
+        ports = ["80/tcp", "443/udp"]
+        real = ["10.0.0.1", "2001:db8:1::1"]
+        "#,
+    );
+}
+
+#[test]
 fn all_schedulers_with_their_flags() {
     let plain = ["rr", "wrr", "lc", "wlc", "lblc", "lblcr", "dh", "sed", "nq", "fo", "ovf"];
     let flagged = [

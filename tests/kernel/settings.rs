@@ -218,6 +218,43 @@ fn vips_that_are_only_routed_are_served() {
     assert_eq!(routing(director), foreign);
 }
 
+/// A datagram in several fragments reaches its server where the VIP is no local address:
+/// without tracking connections.
+#[test]
+fn fragments_to_a_routed_vip_are_put_together() {
+    let lab = Lab::dr();
+    lab.serve_udp(&[5353]);
+    let director = lab.director();
+    director.ip("addr del 172.18.100.7/32 dev front\naddr del 2001:db8:18:100::7/128 dev front");
+    lab.client().namespace().ip("route add 172.18.100.7/32 via 172.18.100.1\n\
+         route add 2001:db8:18:100::7/128 via 2001:db8:18:100::1");
+    let config = format!(
+        "[director]\nvips = \"route\"\n[group.web]\n\
+         vips = [\"172.18.100.7\", \"2001:db8:18:100::7\"]\nports = [\"5353/udp\"]\nreal = {}\n",
+        list(&lab, &[RealServer::v4, RealServer::v6])
+    );
+    director.apply(&config);
+    director.in_sync(&config).unwrap();
+    let tracked = "/proc/sys/net/netfilter/nf_conntrack_count";
+    let count = || director.run(|| std::fs::read_to_string(tracked).unwrap_or_default());
+    for (source, vip) in [(CLIENT, "172.18.100.7"), (CLIENT_V6, "[2001:db8:18:100::7]")] {
+        let target = format!("{vip}:5353");
+        let client = lab.client();
+        assert!(client.udp(source, &target).is_ok(), "{vip}");
+        assert!(client.udp_of(source, &target, 4000).is_ok(), "{vip}, in fragments");
+        // Without the chain only what fits into one packet gets there.
+        director.nft("delete chain inet fwmarkctl defragment");
+        let hasty = lab.client().patience(Duration::from_millis(500));
+        assert!(hasty.udp_of(source, &target, 4000).is_err(), "{vip} without the chain");
+        assert!(director.in_sync(&config).is_err());
+        director.apply(&config);
+        assert!(client.udp_of(source, &target, 4000).is_ok(), "{vip} again");
+    }
+    assert!(["", "0\n"].contains(&count().as_str()), "{} connections are tracked", count());
+    director.fwmarkctl(&["clear", "--yes"]).ok();
+    assert_eq!(director.nft_ruleset(), "");
+}
+
 #[test]
 fn vips_are_bound_to_an_interface_and_leave_it() {
     let lab = Lab::dr();

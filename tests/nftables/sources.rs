@@ -7,8 +7,9 @@ use fwmarkctl::state::{OptionalChains, Source, SourceEntry, SourceKey, Sources};
 
 use super::*;
 
-const ALL: OptionalChains = OptionalChains { output: true, postrouting: true };
-const NONE: OptionalChains = OptionalChains { output: false, postrouting: false };
+const ALL: OptionalChains = OptionalChains { defragment: true, output: true, postrouting: true };
+const NONE: OptionalChains =
+    OptionalChains { defragment: false, output: false, postrouting: false };
 
 /// Both kinds in both families.
 fn sources() -> Sources {
@@ -196,7 +197,10 @@ fn what_others_do_to_the_optional_chains_is_seen_and_mended() {
         // One that is missing is no damage: a plan makes it.
         let found = after("delete chain inet fwmarkctl postrouting");
         assert_eq!(found.frame, Frame::Intact);
-        assert_eq!(found.chains, OptionalChains { output: true, postrouting: false });
+        assert_eq!(
+            found.chains,
+            OptionalChains { defragment: true, output: true, postrouting: false }
+        );
     });
 }
 

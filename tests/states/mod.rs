@@ -154,12 +154,14 @@ pub(crate) fn sources(most: usize) -> impl Strategy<Value = Sources> {
 
 /// A whole state.
 pub(crate) fn state() -> impl Strategy<Value = DirectorState> {
-    let services = vec(keyed_service(), 0..5).prop_map(|pairs| pairs.into_iter().collect());
+    let services =
+        vec(keyed_service(), 0..5).prop_map(|pairs| pairs.into_iter().collect::<ServiceTable>());
     // In every other state, so that the chains come and go too.
     let sources = prop_oneof![Just(Sources::new()), sources(5)];
     (marking(8), services, sources, any::<bool>(), settings()).prop_map(
         |(marking, services, sources, local_traffic, settings)| DirectorState {
             local_traffic: local_traffic && !marking.is_empty(),
+            defragment: !local_traffic && !services.is_empty(),
             marking,
             services,
             sources,

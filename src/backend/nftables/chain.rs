@@ -1,5 +1,5 @@
-//! The chains that a hook calls, and their rules. Two of the three are there only while
-//! something needs them.
+//! The chains that a hook calls, and their rules. All but the one that marks are there
+//! only while something needs them.
 
 use std::ffi::CStr;
 
@@ -7,6 +7,7 @@ use nftnl::nftnl_sys::libc;
 use nftnl::{ChainType, Hook};
 
 use super::frame::{self, Set, Step, text};
+use crate::model::Family;
 use crate::state::OptionalChains;
 
 /// A chain that a hook calls.
@@ -14,6 +15,8 @@ use crate::state::OptionalChains;
 pub(super) enum Base {
     /// Marks what arrives.
     Prerouting,
+    /// Has fragments put together before they are marked.
+    Defragment,
     /// Marks what the director itself sends.
     Output,
     /// Replaces clients' addresses.
@@ -28,13 +31,17 @@ pub(super) struct BaseRule {
 
 impl Base {
     /// The optional ones, and whether they are among `chains`.
-    pub(super) fn optional(chains: OptionalChains) -> [(Self, bool); 2] {
-        [(Self::Output, chains.output), (Self::Postrouting, chains.postrouting)]
+    pub(super) fn optional(chains: OptionalChains) -> [(Self, bool); 3] {
+        [
+            (Self::Defragment, chains.defragment),
+            (Self::Output, chains.output),
+            (Self::Postrouting, chains.postrouting),
+        ]
     }
 
     /// The chain of a name, where it is one of these.
     pub(super) fn named(name: &str) -> Option<Self> {
-        [Self::Prerouting, Self::Output, Self::Postrouting]
+        [Self::Prerouting, Self::Defragment, Self::Output, Self::Postrouting]
             .into_iter()
             .find(|chain| text(chain.name()) == name)
     }
@@ -42,6 +49,7 @@ impl Base {
     pub(super) fn name(self) -> &'static CStr {
         match self {
             Self::Prerouting => c"prerouting",
+            Self::Defragment => c"defragment",
             Self::Output => c"output",
             Self::Postrouting => c"postrouting",
         }
@@ -50,7 +58,7 @@ impl Base {
     /// When it is called, in words.
     pub(super) fn when(self) -> &'static str {
         match self {
-            Self::Prerouting => "before routing",
+            Self::Prerouting | Self::Defragment => "before routing",
             Self::Output => "for what this machine sends",
             Self::Postrouting => "after routing",
         }
@@ -58,7 +66,7 @@ impl Base {
 
     pub(super) fn kind(self) -> ChainType {
         match self {
-            Self::Prerouting => ChainType::Filter,
+            Self::Prerouting | Self::Defragment => ChainType::Filter,
             // A mark may be reason for another route.
             Self::Output => ChainType::Route,
             Self::Postrouting => ChainType::Nat,
@@ -68,7 +76,7 @@ impl Base {
     /// [`Base::kind`] as the kernel writes it.
     pub(super) fn kind_name(self) -> &'static str {
         match self {
-            Self::Prerouting => "filter",
+            Self::Prerouting | Self::Defragment => "filter",
             Self::Output => "route",
             Self::Postrouting => "nat",
         }
@@ -76,17 +84,18 @@ impl Base {
 
     pub(super) fn hook(self) -> Hook {
         match self {
-            Self::Prerouting => Hook::PreRouting,
+            Self::Prerouting | Self::Defragment => Hook::PreRouting,
             Self::Output => Hook::Out,
             Self::Postrouting => Hook::PostRouting,
         }
     }
 
-    /// The priorities named `mangle` (before the routing decision and before IPVS) and
-    /// `srcnat`.
+    /// The priorities named `mangle` (before the routing decision and before IPVS), `raw`
+    /// and `srcnat`.
     pub(super) fn priority(self) -> i32 {
         match self {
             Self::Prerouting | Self::Output => libc::NF_IP_PRI_MANGLE,
+            Self::Defragment => libc::NF_IP_PRI_RAW,
             Self::Postrouting => libc::NF_IP_PRI_NAT_SRC,
         }
     }
@@ -100,6 +109,12 @@ impl Base {
         let marking = Set::MAPS.into_iter().map(|map| of(map, frame::marking(map)));
         match self {
             Self::Prerouting => marking.collect(),
+            Self::Defragment => Family::BOTH
+                .map(|family| BaseRule {
+                    what: format!("the rule for fragments of {family}"),
+                    steps: frame::defragmentation(family),
+                })
+                .into(),
             // IPVS sends what it forwards through this hook too: it has its mark, and a
             // packet marked otherwise by now would get another route.
             Self::Output => std::iter::once(BaseRule {
@@ -121,7 +136,7 @@ mod tests {
 
     #[test]
     fn every_chain_is_found_by_its_name() {
-        for chain in [Base::Prerouting, Base::Output, Base::Postrouting] {
+        for chain in [Base::Prerouting, Base::Defragment, Base::Output, Base::Postrouting] {
             assert_eq!(Base::named(text(chain.name())), Some(chain));
         }
         assert_eq!(Base::named("ledger"), None);

@@ -1,14 +1,14 @@
 //! The expressions of our rules, to the kernel and back.
 
 use nftnl::expr::{
-    Cmp, CmpOp, Counter, Ipv4HeaderField, Ipv6HeaderField, Masquerade, Meta, Nat, NatType,
-    NetworkHeaderField, Payload, Register, Verdict,
+    Cmp, CmpOp, Counter, Immediate, Ipv4HeaderField, Ipv6HeaderField, Masquerade, Meta, Nat,
+    NatType, NetworkHeaderField, Payload, Register, Verdict,
 };
 use nftnl::nftnl_sys::libc;
 use nftnl::{ProtoFamily, Rule};
 
 use super::frame::{Set, Step};
-use super::map::{MetaInto, PayloadInto, SetLookup};
+use super::map::{MetaInto, PayloadInto, SetLookup, TproxyToPort};
 use super::wire::{self, Fields};
 use crate::netlink::NetlinkError;
 
@@ -41,6 +41,12 @@ pub(super) fn add(rule: &mut Rule<'_>, step: &Step) {
                 rule.add_expr(&SetLookup { set: set.name(), is_map: set.data().is_some() });
             }
         }
+        Step::Value { value, .. } => {
+            if let Ok(port) = <[u8; 2]>::try_from(value.as_slice()) {
+                rule.add_expr(&Immediate::new(port, Register::Reg1));
+            }
+        }
+        Step::Tproxy { family, .. } => rule.add_expr(&TproxyToPort { family: *family }),
         Step::Masquerade => rule.add_expr(&Masquerade),
         Step::Snat { family, .. } => {
             let six = *family == libc::NFPROTO_IPV6.cast_unsigned();
@@ -98,8 +104,17 @@ pub(super) fn read(kind: &str, data: &Fields<'_>) -> Result<Option<Step>, Netlin
             // NFTA_DATA_VERDICT, and in it NFTA_VERDICT_CODE; register 0 is the verdict.
             let verdict = data.nested(2)?.nested(2)?.number(1);
             let accept = libc::NF_ACCEPT.cast_unsigned();
-            (number(1) == Some(0) && verdict == Some(accept)).then_some(Step::Accept)
+            let value = data.nested(2)?.get(wire::element::VALUE).map(<[u8]>::to_vec);
+            match (at(1), value) {
+                (Some(to), Some(value)) => Some(Step::Value { to, value }),
+                _ => (number(1) == Some(0) && verdict == Some(accept)).then_some(Step::Accept),
+            }
         }
+        // NFTA_TPROXY_FAMILY and _REG_PORT, without _REG_ADDR.
+        "tproxy" => match (number(1), number(2), at(3)) {
+            (Some(family), None, Some(from)) => Some(Step::Tproxy { family, from }),
+            _ => None,
+        },
         // Without flags or ports.
         "masq" => (1..=3).all(|kind| number(kind).is_none()).then_some(Step::Masquerade),
         "nat" => {

@@ -15,6 +15,7 @@
 //!   map source4 { type mark . ipv4_addr : ipv4_addr }                    the same, by an address of choice
 //!   set masquerade6, map source6                                         the same for IPv6
 //!   chain ledger { counter comment "generation 12 tx … state … boot …" } never called
+//!   chain defragment { … }               while VIPs are routed: fragments are put together
 //!   chain prerouting {
 //!     type filter hook prerouting priority mangle; policy accept;
 //!     meta mark set ip daddr . meta l4proto . th dport map @exact4 accept
@@ -47,7 +48,7 @@ use std::ffi::CStr;
 
 use nftnl::nftnl_sys::libc;
 
-use crate::model::Family;
+use crate::model::{Family, Protocol};
 use crate::state::{Lookup, MarkKey, ServiceKey, Source, SourceKey};
 
 /// The table's name; its family is inet.
@@ -289,6 +290,10 @@ pub(super) enum Step {
     Lookup { map: String, key: u32, to: u32 },
     /// `lookup` in a set.
     Find { set: String, key: u32 },
+    /// `immediate`: a value into a register.
+    Value { to: u32, value: Vec<u8> },
+    /// `tproxy` to the port in a register.
+    Tproxy { family: u32, from: u32 },
     /// `masq`.
     Masquerade,
     /// `nat snat` to the address in a register.
@@ -350,6 +355,30 @@ pub(super) fn is_marked() -> Vec<Step> {
         Step::Differs { register: 0, value: vec![0; 4] },
         Step::Accept,
     ]
+}
+
+/// A rule that no packet meets, as nft 1.0.6 writes it: `meta mark 1 meta mark 2 meta
+/// l4proto udp tproxy ip to :1`. That it is there has the kernel put fragments together
+/// before any chain of this priority sees them (`nft_tproxy_init`,
+/// `net/netfilter/nft_tproxy.c`), without tracking connections, which a `ct` expression
+/// would have as well.
+pub(super) fn defragmentation(family: Family) -> Vec<Step> {
+    let protocol = match family {
+        Family::Ipv4 => libc::NFPROTO_IPV4,
+        Family::Ipv6 => libc::NFPROTO_IPV6,
+    };
+    let mut steps = Vec::new();
+    for mark in [1_u32, 2] {
+        steps.push(Step::Meta { key: number(libc::NFT_META_MARK), to: 0 });
+        steps.push(Step::Equals { register: 0, value: mark.to_ne_bytes().to_vec() });
+    }
+    steps.extend([
+        Step::Meta { key: number(libc::NFT_META_L4PROTO), to: 0 },
+        Step::Equals { register: 0, value: vec![Protocol::Udp.number()] },
+        Step::Value { to: 0, value: vec![0, 1] },
+        Step::Tproxy { family: number(protocol), from: 0 },
+    ]);
+    steps
 }
 
 /// The rule that looks up a set or map of sources, as nft 1.0.6 writes it:

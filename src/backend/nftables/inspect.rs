@@ -127,8 +127,11 @@ impl Found {
     /// The state of the frame, the entries and the ledger.
     pub(super) fn judge(mut self) -> MarkRuleset {
         let mut damages = self.damages();
-        let optional = [Base::Output, Base::Postrouting].map(|chain| self.has(chain));
-        let chains = OptionalChains { output: optional[0], postrouting: optional[1] };
+        let chains = OptionalChains {
+            defragment: self.has(Base::Defragment),
+            output: self.has(Base::Output),
+            postrouting: self.has(Base::Postrouting),
+        };
         let mut differences = rules_of(Base::Prerouting, &self.rules);
         for (chain, _) in Base::optional(chains).into_iter().filter(|(_, is_there)| *is_there) {
             differences.extend(rules_of(chain, &self.rules));

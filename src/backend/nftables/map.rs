@@ -266,6 +266,24 @@ impl Expression for PayloadInto {
     }
 }
 
+/// `tproxy` to the port in the first register.
+pub(super) struct TproxyToPort {
+    /// `NFPROTO_*`.
+    pub(super) family: u32,
+}
+
+impl Expression for TproxyToPort {
+    fn to_expr(&self, _: &Rule<'_>) -> NonNull<sys::nftnl_expr> {
+        expression(
+            c"tproxy",
+            &[
+                (sys::NFTNL_EXPR_TPROXY_FAMILY, self.family),
+                (sys::NFTNL_EXPR_TPROXY_REG_PORT, register(0)),
+            ],
+        )
+    }
+}
+
 /// `lookup` of a key in the first register, in a set, or in a map that gives its value to
 /// the same register.
 pub(super) struct SetLookup<'a> {

@@ -117,11 +117,23 @@ impl<'a> Client<'a> {
     /// Who answers a datagram from `source` to `target`. Only an answer from
     /// the very address that was asked counts.
     pub(crate) fn udp<'s>(&self, source: impl Into<Option<&'s str>>, target: &str) -> Answer {
+        self.udp_of(source, target, 5)
+    }
+
+    /// The same with a datagram of `bytes`, which travels in fragments if it is long.
+    pub(crate) fn udp_of<'s>(
+        &self,
+        source: impl Into<Option<&'s str>>,
+        target: &str,
+        bytes: usize,
+    ) -> Answer {
         let (source, target) = addresses(source.into(), target);
         let socket = self.namespace.run(|| UdpSocket::bind(source))?;
         socket.set_read_timeout(Some(self.patience))?;
         socket.connect(target)?;
-        socket.send(b"who?\n")?;
+        let mut question = vec![b'?'; bytes];
+        question[bytes - 1] = b'\n';
+        socket.send(&question)?;
         let mut name = [0; 64];
         let length = socket.recv(&mut name)?;
         Ok(String::from_utf8_lossy(&name[..length]).trim_end().to_owned())
