@@ -40,6 +40,9 @@ _fwmarkctl() {
             fwmarkctl,connections)
                 cmd="fwmarkctl__subcmd__connections"
                 ;;
+            fwmarkctl,doctor)
+                cmd="fwmarkctl__subcmd__doctor"
+                ;;
             fwmarkctl,explain)
                 cmd="fwmarkctl__subcmd__explain"
                 ;;
@@ -110,7 +113,7 @@ _fwmarkctl() {
 
     case "${cmd}" in
         fwmarkctl)
-            opts="-c -o -v -q -h -V --config --state-dir --run-dir --backend --output --color --verbose --quiet --help --version check compile plan apply watch confirm rollback history recover await-confirmation status stats zero connections clear real realserver preset explain completions"
+            opts="-c -o -v -q -h -V --config --state-dir --run-dir --backend --output --color --verbose --quiet --help --version check compile plan apply watch confirm rollback history recover await-confirmation status stats zero connections clear real realserver preset doctor explain completions"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -504,6 +507,52 @@ _fwmarkctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --run-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --backend)
+                    COMPREPLY=($(compgen -W "nftables iptables" -- "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        fwmarkctl__subcmd__doctor)
+            opts="-c -o -v -q -h --config --state-dir --run-dir --backend --output --color --verbose --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

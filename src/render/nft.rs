@@ -93,9 +93,7 @@ fn write_table(text: &mut String, state: &DirectorState) -> fmt::Result {
     if state.chains().defragment {
         writeln!(text, "\n\tchain defragment {{")?;
         writeln!(text, "\t\ttype filter hook prerouting priority raw; policy accept;")?;
-        for family in ["ip", "ip6"] {
-            writeln!(text, "\t\tmeta mark 1 meta mark 2 meta l4proto udp tproxy {family} to :1")?;
-        }
+        writeln!(text, "\t\tmeta mark 1 meta mark 2 meta l4proto udp tproxy ip to :1")?;
         writeln!(text, "\t}}")?;
     }
     if state.chains().output {

@@ -50,6 +50,10 @@ fn whole() -> MarkSwitch {
 }
 
 const CHAINS: &str = r"
+  chain defragment {
+    type filter hook prerouting priority raw; policy accept;
+    meta mark 1 meta mark 2 meta l4proto udp tproxy ip to :1
+  }
   chain output {
     type route hook output priority mangle; policy accept;
     meta mark != 0 accept
@@ -218,9 +222,10 @@ fn what_the_kernel_refuses_of_sources_and_chains_is_named() {
         assert_eq!(object(&again(0)), "fwmark 10 192.0.2.11 → masquerade");
         assert_eq!(object(&again(3)), "fwmark 0xffffffff 192.0.2.11 → snat 192.0.2.5");
         let chains = ChainChange { before: NONE, after: ALL };
-        assert_eq!(object(&MarkSwitch { chains, ..MarkSwitch::default() }), "the chain output");
+        assert_eq!(object(&MarkSwitch { chains, ..MarkSwitch::default() }), "the chain defragment");
         nft(&["delete", "chain", "inet", "fwmarkctl", "postrouting"]);
-        let chains = ChainChange { before: ALL, after: OptionalChains { output: true, ..NONE } };
+        let chains =
+            ChainChange { before: ALL, after: OptionalChains { postrouting: false, ..ALL } };
         let change = MarkSwitch { chains, ..MarkSwitch::default() };
         assert_eq!(object(&change), "the removal of the chain postrouting");
     });

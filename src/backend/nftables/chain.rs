@@ -7,7 +7,6 @@ use nftnl::nftnl_sys::libc;
 use nftnl::{ChainType, Hook};
 
 use super::frame::{self, Set, Step, text};
-use crate::model::Family;
 use crate::state::OptionalChains;
 
 /// A chain that a hook calls.
@@ -109,12 +108,10 @@ impl Base {
         let marking = Set::MAPS.into_iter().map(|map| of(map, frame::marking(map)));
         match self {
             Self::Prerouting => marking.collect(),
-            Self::Defragment => Family::BOTH
-                .map(|family| BaseRule {
-                    what: format!("the rule for fragments of {family}"),
-                    steps: frame::defragmentation(family),
-                })
-                .into(),
+            Self::Defragment => vec![BaseRule {
+                what: "the rule for fragments".to_owned(),
+                steps: frame::defragmentation(),
+            }],
             // IPVS sends what it forwards through this hook too: it has its mark, and a
             // packet marked otherwise by now would get another route.
             Self::Output => std::iter::once(BaseRule {

@@ -361,12 +361,9 @@ pub(super) fn is_marked() -> Vec<Step> {
 /// l4proto udp tproxy ip to :1`. That it is there has the kernel put fragments together
 /// before any chain of this priority sees them (`nft_tproxy_init`,
 /// `net/netfilter/nft_tproxy.c`), without tracking connections, which a `ct` expression
-/// would have as well.
-pub(super) fn defragmentation(family: Family) -> Vec<Step> {
-    let protocol = match family {
-        Family::Ipv4 => libc::NFPROTO_IPV4,
-        Family::Ipv6 => libc::NFPROTO_IPV6,
-    };
+/// would have as well. For IPv6, IPVS sees to it by itself (`ip_vs_add_service`,
+/// `net/netfilter/ipvs/ip_vs_ctl.c`).
+pub(super) fn defragmentation() -> Vec<Step> {
     let mut steps = Vec::new();
     for mark in [1_u32, 2] {
         steps.push(Step::Meta { key: number(libc::NFT_META_MARK), to: 0 });
@@ -376,7 +373,7 @@ pub(super) fn defragmentation(family: Family) -> Vec<Step> {
         Step::Meta { key: number(libc::NFT_META_L4PROTO), to: 0 },
         Step::Equals { register: 0, value: vec![Protocol::Udp.number()] },
         Step::Value { to: 0, value: vec![0, 1] },
-        Step::Tproxy { family: number(protocol), from: 0 },
+        Step::Tproxy { family: number(libc::NFPROTO_IPV4), from: 0 },
     ]);
     steps
 }
