@@ -35,8 +35,7 @@ const RETURN: &str = "[director.sysctl]\nvs.expire_quiescent_template = 0\n";
 
 /// Whether the kernel deals known clients of such a server anew.
 fn expires(director: &Director) -> bool {
-    let path = "/proc/sys/net/ipv4/vs/expire_quiescent_template";
-    director.run(|| fs::read_to_string(path).unwrap()).trim() == "1"
+    director.sysctl_value("net.ipv4.vs.expire_quiescent_template") == "1"
 }
 
 fn write(director: &Director, config: &str) {
