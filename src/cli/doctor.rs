@@ -10,7 +10,7 @@ use super::output::{FORMAT, Output, Tone};
 use crate::error::{Error, Exit};
 use crate::model::{Forwarding, Group, GroupName};
 use crate::preflight::{Finding, Report, Scene, Severity, Sources, Subject, Unchecked, examine};
-use crate::state::{DirectorState, Observation, ServiceKey};
+use crate::state::{DirectorState, Observation, ServiceKey, SettingKey, Settings};
 
 pub(super) fn run(context: &mut Context, only: &[String]) -> Result<Exit, Error> {
     // Without any configuration there is still a kernel to look at.
@@ -22,7 +22,8 @@ pub(super) fn run(context: &mut Context, only: &[String]) -> Result<Exit, Error>
         None
     };
     // What the ledger names, and no more: to ask for other services could load IPVS.
-    let observed = context.observe(&DirectorState::default());
+    let settings = desired.as_ref().map(|(_, state)| places(&state.settings)).unwrap_or_default();
+    let observed = context.observe(&DirectorState { settings, ..DirectorState::default() });
     let (observed, hidden) = match (observed, &desired) {
         (Ok(observed), _) => (observed, None),
         // The configuration says what has to get through.
@@ -30,10 +31,13 @@ pub(super) fn run(context: &mut Context, only: &[String]) -> Result<Exit, Error>
         (Err(error), None) => return Err(error),
     };
     let ours = ours(&observed);
+    let pending =
+        desired.as_ref().map(|(_, state)| pending(&state.settings, &observed)).unwrap_or_default();
     let (full_nat, state) = desired.unwrap_or_else(|| (BTreeSet::new(), observed.state()));
     let groups = chosen(&state, only)?;
     let count = state_groups(&state).len();
-    let scene = Scene::read(Subject::of(&state, &full_nat), ours, &Sources::default());
+    let subject = Subject::of(&state, &full_nat).before_an_apply_of(pending);
+    let scene = Scene::read(subject, ours, &Sources::default());
     let mut report = examine(&scene);
     report
         .unchecked
@@ -70,6 +74,25 @@ fn full_nat(groups: &[Group]) -> BTreeSet<GroupName> {
 fn ours(observed: &Observation) -> BTreeSet<ServiceKey> {
     let recorded = observed.services.iter().filter(|(_, service)| service.recorded);
     recorded.map(|(key, _)| *key).collect()
+}
+
+/// Routes, rules and addresses, which are asked for without IPVS.
+fn places(settings: &Settings) -> Settings {
+    let places = settings.iter().filter(|(key, _)| match key {
+        SettingKey::LocalRoute(_) | SettingKey::Rule(_) | SettingKey::Address { .. } => true,
+        SettingKey::Sysctl(_) | SettingKey::Timeout(_) | SettingKey::SyncDaemon(_) => false,
+    });
+    places.map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
+/// What an apply would set, as far as can be told: kernel parameters are not asked for
+/// here, and who finds one that is wrong has read it.
+fn pending(settings: &Settings, observed: &Observation) -> Settings {
+    let is_so = |key: &SettingKey, wanted: &str| {
+        observed.settings.get(key).is_some_and(|found| key.is_served(wanted, found))
+    };
+    let pending = settings.iter().filter(|(key, wanted)| !is_so(key, wanted));
+    pending.map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
 fn state_groups(state: &DirectorState) -> BTreeSet<GroupName> {

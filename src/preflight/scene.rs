@@ -8,7 +8,7 @@ use super::filter::Ruleset;
 use super::finding::Unchecked;
 use super::subject::Subject;
 use crate::model::{Family, Prefix};
-use crate::state::ServiceKey;
+use crate::state::{ROUTE_TABLE, RULE_PRIORITY, ServiceKey};
 
 /// The machine, and what has to get through it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -76,6 +76,13 @@ pub(super) struct RoutingRule {
     pub(super) mask: u32,
     /// What it does, in words of ip-rule(8): `lookup 100`, `blackhole`.
     pub(super) action: String,
+}
+
+impl RoutingRule {
+    /// Whether it is one that an apply makes for VIPs that are no addresses.
+    pub(super) fn is_ours(&self) -> bool {
+        self.priority == RULE_PRIORITY && self.action == format!("lookup {ROUTE_TABLE}")
+    }
 }
 
 /// What the routing tables are asked.

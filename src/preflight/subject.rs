@@ -4,12 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::model::{Family, GroupName, Mark, PortRange, Prefix, Protocol};
-use crate::state::{Destination, DirectorState, ServiceKey, VirtualService};
+use crate::state::{
+    Destination, DirectorState, Selector, ServiceKey, SettingKey, Settings, VirtualService,
+};
+
+/// What mends whatever the configuration says and the machine has not.
+pub(super) const APPLY: &str = "fwmarkctl apply";
 
 /// What has to get through, group by group.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Subject {
     pub(super) groups: Vec<Traffic>,
+    /// What the next apply would set.
+    pub(super) pending: Settings,
 }
 
 /// The traffic of one group.
@@ -54,7 +61,41 @@ impl Subject {
             let full_nat = name.as_ref().is_some_and(|name| full_nat.contains(name));
             Traffic { name, full_nat, ..traffic }
         });
-        Self { groups: groups.collect() }
+        Self { groups: groups.collect(), pending: Settings::new() }
+    }
+
+    /// The same with what the next apply would set beside marks and services: where that
+    /// mends what a check finds, the remedy is an apply.
+    #[must_use]
+    pub fn before_an_apply_of(self, pending: Settings) -> Self {
+        Self { pending, ..self }
+    }
+
+    /// The command that sets a kernel parameter.
+    pub(super) fn set(&self, name: &str, value: u32) -> String {
+        let is_it = |(key, wanted): (&SettingKey, &String)| {
+            matches!(key, SettingKey::Sysctl(sysctl) if sysctl.as_str() == name)
+                && *wanted == value.to_string()
+        };
+        if self.pending.iter().any(is_it) {
+            return APPLY.to_owned();
+        }
+        format!("sysctl -w {name}={value}")
+    }
+
+    /// Whether the next apply makes what is missing for a flow to be local.
+    pub(super) fn makes_local(&self, flow: &Flow) -> bool {
+        let destination = &flow.destination;
+        self.pending.keys().any(|key| match key {
+            SettingKey::LocalRoute(prefix) | SettingKey::Rule(Selector::To(prefix)) => {
+                prefix.contains(destination)
+            }
+            SettingKey::Rule(Selector::Mark { family, mark, mask }) => {
+                *family == flow.family() && flow.mark.is_some_and(|own| own.get() & mask == *mark)
+            }
+            SettingKey::Address { address, .. } => Prefix::host(*address).contains(destination),
+            SettingKey::Sysctl(_) | SettingKey::Timeout(_) | SettingKey::SyncDaemon(_) => false,
+        })
     }
 
     /// Every mark, with the groups that have it.

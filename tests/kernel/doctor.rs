@@ -9,6 +9,7 @@ use crate::lab::{CLIENT, CLIENT_V6, Failure, Kind, Lab, RealServer};
 use crate::scene::{Fwmarkctl, list, until};
 
 const VIP: &str = "172.18.100.7:80";
+const APPLY: &str = "fwmarkctl apply";
 const VIP_V6: &str = "[2001:db8:18:100::7]:80";
 
 /// A group of both families with all of the lab's servers.
@@ -40,9 +41,12 @@ fn run(lab: &Lab, command: &str) {
     lab.director().command(words.next().unwrap()).args(words).ok();
 }
 
-fn run_remedies(lab: &Lab, findings: &[Value]) {
+fn run_remedies(lab: &Lab, config: &str, findings: &[Value]) {
     for command in findings.iter().flat_map(|finding| finding["remedy"].as_array().unwrap()) {
-        run(lab, command.as_str().unwrap());
+        match command.as_str().unwrap() {
+            APPLY => drop(lab.director().apply(config)),
+            command => run(lab, command),
+        }
     }
 }
 
@@ -79,7 +83,7 @@ fn spoilt_found_mended(lab: &Lab, config: &str, code: &str, spoil: impl FnOnce()
     let (exit, found) = findings(lab, config);
     assert_eq!((exit, codes(&found)), (3, vec![code]), "{found:#?}");
     assert_eq!(found[0]["groups"], serde_json::json!(["web"]));
-    run_remedies(lab, &found);
+    run_remedies(lab, config, &found);
     // A client that still looks for the VIP's MAC address gives up once more.
     until(&format!("{code} is mended by {:?}", found[0]["remedy"]), || whole(lab).is_ok());
     let (exit, found) = findings(lab, config);
@@ -168,6 +172,46 @@ fn nat_needs_forwarding_and_a_forward_filter_that_takes_answers() {
     spoilt_found_mended(&lab, &config, "D0204", || lab.director().nft(&chain("forward", rules)));
 }
 
+/// What the configuration says, or a group needs, an apply sets: before the first one and
+/// when somebody changes it.
+#[test]
+fn what_an_apply_sets_is_mended_by_one() {
+    let lab = Lab::nat();
+    for server in lab.real_servers() {
+        server.namespace().ip("route del default\nroute del ::/0\n");
+    }
+    let director = lab.director();
+    director.ip("addr del 172.18.100.7/32 dev front\naddr del 2001:db8:18:100::7/128 dev front");
+    // Clients get there by a route, as through a router.
+    lab.client().namespace().ip("route add 172.18.100.7/32 via 172.18.100.1");
+    director.sysctl("net.ipv4.ip_forward", "0");
+    let config = format!("[director]\nvips = \"route\"\n{}", web(&lab, "forward = \"fullnat\""));
+    let (exit, found) = findings(&lab, &config);
+    let of_v4_and_v6 = ["D0401", "D0401", "D0405"];
+    assert_eq!((exit, &codes(&found)[..3]), (3, &of_v4_and_v6[..]), "{found:#?}");
+    for finding in &found {
+        assert_eq!(finding["remedy"], serde_json::json!([APPLY]), "{found:#?}");
+    }
+    let lab = well(lab, &config);
+    let director = lab.director();
+    for name in ["net.ipv4.ip_forward", "net.ipv4.vs.conntrack"] {
+        let code = if name.ends_with("forward") { "D0405" } else { "D0406" };
+        spoilt_found_mended(&lab, &config, code, || director.sysctl(name, "0"));
+    }
+    spoilt_found_mended(&lab, &config, "D0401", || director.ip("rule del priority 456"));
+    // It is there, and another one is in front of it: no apply mends that.
+    director.ip("rule add priority 455 to 172.18.100.7 blackhole");
+    let (exit, found) = findings(&lab, &config);
+    assert_eq!((exit, codes(&found)), (3, vec!["D0401"]), "{found:#?}");
+    assert_ne!(found[0]["remedy"], serde_json::json!([APPLY]));
+    director.ip("rule del priority 455");
+    // Where nothing is configured there is nothing to apply.
+    director.sysctl("net.ipv4.vs.conntrack", "0");
+    director.sysctl("net.ipv4.ip_forward", "0");
+    let ended = director.fwmarkctl(&["doctor"]).run();
+    assert!(ended.stdout.contains("sysctl -w net.ipv4.ip_forward=1"), "{ended:?}");
+}
+
 #[test]
 fn a_vip_that_is_not_here_or_silent_is_found() {
     let lab = Lab::dr();
@@ -218,7 +262,7 @@ fn the_order_of_chains_at_our_priority_is_known() {
     assert_eq!(codes(&found), ["D0301"], "{found:#?}");
     // Where the kernel does not tell the order, the older table is doubtful.
     assert_eq!(exit == 3, found[0]["severity"] == "stops");
-    run_remedies(&lab, &found);
+    run_remedies(&lab, &config, &found);
     assert_eq!(whole(&lab), Ok(()));
     lab.director().nft("delete table inet other");
     lab.director().nft(table);
@@ -291,7 +335,7 @@ fn nat_servers_beside_their_clients_answer_through_the_director() {
                 server.namespace().command(words[0]).args(&words[1..]).ok();
             }
         }
-        run_remedies(&lab, std::slice::from_ref(finding));
+        run_remedies(&lab, &config, std::slice::from_ref(finding));
     }
     for server in lab.real_servers() {
         server.namespace().ip("neigh flush dev front");
@@ -315,7 +359,7 @@ fn an_ipv6_vip_must_not_be_the_source_of_a_tunnel() {
     assert!(ask(&lab, VIP_V6).is_err());
     let (exit, found) = findings(&lab, &config);
     assert_eq!((exit, codes(&found)), (3, vec!["D0403"]), "{found:#?}");
-    run_remedies(&lab, &found);
+    run_remedies(&lab, &config, &found);
     assert!(ask(&lab, VIP_V6).is_ok());
     assert_eq!(findings(&lab, &config), (0, Vec::new()));
 }
@@ -337,7 +381,7 @@ fn a_strict_filter_of_the_way_back_drops_clients_from_elsewhere() {
     assert_eq!(from_elsewhere(), Err(Failure::Timeout));
     let (exit, found) = findings(&lab, &config);
     assert_eq!((exit, codes(&found)), (0, vec!["D0404"]), "{found:#?}");
-    run_remedies(&lab, &found);
+    run_remedies(&lab, &config, &found);
     assert_eq!(from_elsewhere(), Ok(()));
     assert_eq!(findings(&lab, &config), (0, Vec::new()));
 }
@@ -359,7 +403,7 @@ fn what_an_apply_would_be_refused_for_is_known_before() {
     assert_eq!(director.with(&["apply"], &mixed).run().code, Some(1));
     let (exit, found) = findings(&lab, &mixed);
     assert_eq!((exit, codes(&found)), (3, vec!["D0603"]), "{found:#?}");
-    run_remedies(&lab, &found);
+    run_remedies(&lab, &mixed, &found);
     director.apply(&mixed);
     assert_eq!(findings(&lab, &mixed), (0, Vec::new()));
 }

@@ -30,6 +30,14 @@ fn lab(config: &str) -> Lab {
     lab
 }
 
+/// Which wins over what the apply would set while a server has the weight 0.
+const RETURN: &str = "[director.sysctl]\nvs.expire_quiescent_template = 0\n";
+
+/// Whether the kernel deals known clients of such a server anew.
+fn expires(director: &Director) -> bool {
+    director.sysctl_value("net.ipv4.vs.expire_quiescent_template") == "1"
+}
+
 fn write(director: &Director, config: &str) {
     director.run(|| fs::write(FILE, config).unwrap());
 }
@@ -142,28 +150,33 @@ fn when_the_time_is_over_nothing_is_dropped_unless_forced() {
     assert!(!director.ipvsadm_save().contains(RS1) && !file(director).contains(RS1));
 }
 
-/// FACTS: under persistence the weight 0 alone is no drain.
+/// Under persistence the weight 0 alone is no drain: the apply sets what makes it one.
 #[test]
-fn a_known_client_goes_elsewhere_when_the_kernel_forgets_and_is_waited_for_when_it_does_not() {
-    let lab = lab(&web("persistence = \"pfwmc\"\n"));
+fn a_known_client_goes_elsewhere_and_is_waited_for_where_it_may_return() {
+    let persistent = web("persistence = \"pfwmc\"\n");
+    let lab = lab(&(persistent.clone() + RETURN));
     let director = lab.director();
     let (known, talk) = connected(&lab, "rs1");
     drop(talk);
     let source = client_v4(known);
-    director.sysctl("net.ipv4.vs.expire_quiescent_template", "0");
     let told = real!(director, "drain", "web", RS1, "--timeout", "2s").run();
     assert_eq!(told.code, Some(1), "{told:?}");
     assert!(told.stderr.contains("known client"), "{told:?}");
     assert!(told.stderr.contains("until net.ipv4.vs.expire_quiescent_template is 1"), "{told:?}");
     let mut talk = lab.client().connect(source.as_str(), WEB).unwrap();
     assert_eq!(talk.server, "rs1", "it returns");
+    assert!(!expires(director));
 
-    director.sysctl("net.ipv4.vs.expire_quiescent_template", "1");
+    write(director, &persistent.replace("weight = 3", "weight = 0"));
     let drain = real!(director, "drain", "web", RS1, "--timeout", "5m").spawn();
+    until("the parameter", || expires(director));
     assert_eq!(lab.client().tcp(source.as_str(), WEB), Ok("rs2".to_owned()), "dealt anew");
     assert_eq!(talk.ask(), Ok("rs1".to_owned()), "what it has goes on");
     drop(talk);
     assert_eq!(drain.wait().code, Some(0));
+    real!(director, "restore", "web", RS1).ok();
+    assert!(!expires(director), "as it was before");
+    director.in_sync(&persistent).unwrap();
 }
 
 #[test]
@@ -181,9 +194,8 @@ fn on_a_terminal_one_line_shows_how_far_it_is() {
 
 #[test]
 fn udp_and_the_other_family_are_waited_for_too() {
-    let lab = lab(&web("persistence = \"pfwmc\"\n"));
+    let lab = lab(&(web("persistence = \"pfwmc\"\n") + RETURN));
     let director = lab.director();
-    director.sysctl("net.ipv4.vs.expire_quiescent_template", "0");
     let at_rs1 = |client: &usize| {
         let (source, vip) = (client_v6(*client), "[2001:db8:18:100::7]:53");
         lab.client().udp(source.as_str(), vip) == Ok("rs1".to_owned())

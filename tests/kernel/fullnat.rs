@@ -8,11 +8,10 @@ use crate::scene::{Fwmarkctl, list, servers};
 const HTTP: &str = "172.18.100.7:80";
 const HTTPS: &str = "172.18.100.7:443";
 
-/// Real servers behind a director that tracks the connections of IPVS.
+/// Real servers behind a director; tracking the connections of IPVS is for the apply to set.
 fn lab() -> Lab {
     let lab = Lab::nat();
     lab.serve_tcp(&[80, 443]);
-    lab.director().sysctl("net.ipv4.vs.conntrack", "1");
     lab
 }
 
@@ -167,7 +166,6 @@ fn with_the_last_full_nat_go_its_connections_as_the_plan_says() {
 fn servers_come_one_after_another_under_a_rush_and_nobody_waits() {
     let lab = Lab::of(&[Kind::Nat; 5]);
     lab.serve_tcp(&[80]);
-    lab.director().sysctl("net.ipv4.vs.conntrack", "1");
     for server in lab.real_servers() {
         server.namespace().ip("route del default\n");
     }

@@ -96,7 +96,6 @@ fn the_director_itself_is_served_by_full_nat_without_a_way_back() {
     for server in lab.real_servers() {
         server.namespace().ip("route del default\nroute del ::/0\n");
     }
-    lab.director().sysctl("net.ipv4.vs.conntrack", "1");
     lab.director().apply(&web(&lab, "fullnat", 10, true));
     is_served(&lab, &[AWAY[0], AWAY[1], HTTP, HTTP6]);
 }

@@ -1,22 +1,17 @@
 //! What still leads clients to a real server that takes no new ones.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::{BufReader, ErrorKind};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
 use super::Target;
-use crate::backend::ipvs::{Entry, KernelIpvs, each_entry};
-use crate::backend::{Activity, Ipvs};
+use crate::backend::ipvs::{ConnectionEntry, KernelIpvs};
+use crate::backend::{Activity, Ipvs, IpvsError};
 use crate::error::Error;
 use crate::model::Prefix;
 use crate::state::{DestinationKey, ServiceKey};
 use crate::transaction::Cause;
-
-/// The kernel's list of connections.
-const LIST: &str = "/proc/thread-self/net/ip_vs_conn";
 
 /// Whether a known client whose real server has the weight 0 is dealt anew.
 const EXPIRES: &str = "/proc/sys/net/ipv4/vs/expire_quiescent_template";
@@ -113,26 +108,22 @@ impl<'t> Watcher<'t> {
 
     fn read_list(&mut self) -> Result<(), Error> {
         let began = Instant::now();
-        let failed = |source| Error::File { action: "read", path: LIST.into(), source };
-        (self.last.other, self.last.known_clients) = (0, 0);
-        let list = match File::open(LIST) {
-            Ok(list) => list,
-            // Without IPVS there are no connections.
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(failed(error)),
-        };
         let (mut other, mut known_clients) = (0, 0);
-        each_entry(BufReader::with_capacity(1 << 16, list), |entry| {
-            if !self.is_there(entry) {
+        let read = KernelIpvs::new().connections(|entry| {
+            if !self.is_there(&entry) {
                 return;
             }
             if entry.is_template() {
                 known_clients += 1;
-            } else if may_come(entry) {
+            } else if may_come(&entry) {
                 other += 1;
             }
-        })
-        .map_err(failed)?;
+        });
+        match read {
+            // Without IPVS there are no connections.
+            Ok(()) | Err(IpvsError::Unsupported) => {}
+            Err(error) => return Err(Cause::from(error).into()),
+        }
         (self.last.other, self.last.known_clients) = (other, known_clients);
         let took: Duration = began.elapsed();
         self.next_list = began + took * SHARE;
@@ -140,33 +131,34 @@ impl<'t> Watcher<'t> {
     }
 
     /// Whether an entry is of the group, and leads to the real server.
-    fn is_there(&self, entry: &Entry<'_>) -> bool {
+    fn is_there(&self, entry: &ConnectionEntry) -> bool {
         let port = self.target.server.port;
-        if entry.server != self.target.server.address
-            || port.is_some_and(|port| entry.server_port != port && entry.server_port != 0)
+        let real = entry.real;
+        if real.address != self.target.server.address
+            || port.is_some_and(|port| real.port != port && real.port != 0)
         {
             return false;
         }
-        if let Some(mark) = entry.template_mark() {
-            let is_ours = |key: &ServiceKey| matches!(key, ServiceKey::Mark { mark: ours, .. } if ours.get() == mark);
+        if let Some(mark) = entry.mark() {
+            let is_ours = |key: &ServiceKey| matches!(key, ServiceKey::Mark { mark: ours, .. } if *ours == mark);
             return self.keys.iter().any(is_ours);
         }
         let group = &self.target.group;
-        let vip = Prefix::host(entry.virtual_address);
-        let (port, protocol) = (entry.virtual_port, entry.protocol.to_ascii_lowercase());
+        let vip = Prefix::host(entry.target.address);
+        let (port, protocol) = (entry.target.port, entry.transport());
         group.vips.iter().any(|own| own.contains(&vip))
             && group.listeners.iter().any(|listener| {
                 // The template of a service for every port has no port.
                 let ports = listener.ports.first()..=listener.ports.last();
-                listener.protocol.as_str() == protocol && (port == 0 || ports.contains(&port))
+                Some(listener.protocol) == protocol && (port == 0 || ports.contains(&port))
             })
     }
 }
 
 /// Whether a connection that does not count as active has not come to its end.
-fn may_come(entry: &Entry<'_>) -> bool {
+fn may_come(entry: &ConnectionEntry) -> bool {
     let half_open = ["NONE", "SYN", "INIT", "COOKIE"];
-    entry.protocol == "UDP" || half_open.iter().any(|state| entry.state.starts_with(state))
+    &*entry.protocol == "UDP" || half_open.iter().any(|state| entry.state.starts_with(state))
 }
 
 #[cfg(test)]

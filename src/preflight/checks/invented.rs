@@ -73,7 +73,7 @@ pub(in crate::preflight) fn machine() -> Scene {
         full_nat: false,
     };
     let mut scene = Scene {
-        subject: Subject { groups: vec![traffic] },
+        subject: Subject { groups: vec![traffic], ..Subject::default() },
         links: vec![link(1, "lo"), link(2, "front"), link(3, "back")],
         addresses: vec![on(2, "172.18.100.1", 24), on(3, "10.20.0.1", 24), on(2, VIP, 32)],
         defaults: [(Family::Ipv4, 2)].into(),
@@ -107,6 +107,11 @@ pub(in crate::preflight) fn leads(scene: &mut Scene, to: &str, mark: u32, route:
 
 pub(in crate::preflight) fn forward(scene: &mut Scene, method: Method) {
     scene.subject.groups[0].services[0].1.destinations[0].method = method;
+}
+
+/// The next apply would set this: `sysctl net.ipv4.ip_forward`.
+pub(in crate::preflight) fn pending(scene: &mut Scene, setting: &str, value: &str) {
+    scene.subject.pending.insert(setting.parse().expect(setting), value.to_owned());
 }
 
 /// Each finding as its code, severity and groups.

@@ -13,7 +13,7 @@ use crate::preflight::scene::{Route, RoutingRule, Scene};
 pub(super) fn check(scene: &Scene, report: &mut Report) {
     filters(scene, report);
     let (vips, marks) = (scene.subject.vips(), scene.subject.marks());
-    for rule in &scene.rules {
+    for rule in scene.rules.iter().filter(|rule| !rule.is_ours()) {
         for (mark, groups) in &marks {
             if mark.get() & rule.mask == rule.mark {
                 routing(scene, report, rule, (*mark, groups), &vips);
@@ -173,5 +173,21 @@ mod tests {
         assert!(codes(&scene).is_empty());
         scene.rules[0].mark = 11;
         assert!(codes(&scene).is_empty());
+    }
+
+    /// As `vips = "route"` in `[director]` has them.
+    #[test]
+    fn our_own_routing_rules_are_no_finding_where_the_vip_is_an_address_too() {
+        let mut scene = machine();
+        scene.rules.push(RoutingRule {
+            family: Family::Ipv4,
+            priority: 456,
+            mark: 0xa,
+            mask: u32::MAX,
+            action: "lookup 19542".to_owned(),
+        });
+        assert!(codes(&scene).is_empty());
+        scene.rules[0].action = "lookup 100".to_owned();
+        assert_eq!(codes(&scene), ["D0304 note web"]);
     }
 }

@@ -97,7 +97,7 @@ fn translated(scene: &Scene, report: &mut Report, traffic: &Traffic, destination
             why: "the answers of real servers come here to be forwarded to the clients, and are \
                   dropped"
                 .to_owned(),
-            remedy: vec![format!("sysctl -w {name}=1")],
+            remedy: vec![scene.subject.set(name, 1)],
         });
     }
     let Some(Route::Out { index, gateway: None, source }) = scene.route(server, 0) else { return };
@@ -178,18 +178,19 @@ fn port(report: &mut Report, traffic: &Traffic, key: &ServiceKey, destination: &
 }
 
 fn conntrack(scene: &Scene, report: &mut Report, traffic: &Traffic) {
-    if scene.sysctl("net.ipv4.vs.conntrack") == Some(0) {
+    let name = "net.ipv4.vs.conntrack";
+    if scene.sysctl(name) == Some(0) {
         report.add(Finding {
             code: Code::NoConntrack,
             severity: Severity::Stops,
             on_real_server: Vec::new(),
             groups: traffic.group(),
-            what: "net.ipv4.vs.conntrack is 0, and the group has forward = \"fullnat\"".to_owned(),
+            what: format!("{name} is 0, and the group has forward = \"fullnat\""),
             why:
                 "without conntrack the clients' addresses are not replaced, and answers go around \
                   the director"
                     .to_owned(),
-            remedy: vec!["sysctl -w net.ipv4.vs.conntrack=1".to_owned()],
+            remedy: vec![scene.subject.set(name, 1)],
         });
     }
 }
@@ -198,7 +199,7 @@ fn conntrack(scene: &Scene, report: &mut Report, traffic: &Traffic) {
 mod tests {
     use crate::model::PortRange;
     use crate::preflight::checks::invented::{
-        SERVER, codes, forward, ip, leads, machine, out, remedy,
+        SERVER, codes, forward, ip, leads, machine, out, pending, remedy,
     };
     use crate::preflight::scene::Route;
     use crate::preflight::subject::Flow;
@@ -237,6 +238,23 @@ mod tests {
         assert!(codes(&scene).is_empty());
         scene.sysctls.insert("net.ipv4.vs.conntrack".to_owned(), 0);
         assert_eq!(codes(&scene), ["D0406 stops web"]);
+        assert_eq!(remedy(&scene), "sysctl -w net.ipv4.vs.conntrack=1");
+    }
+
+    #[test]
+    fn what_an_apply_would_set_is_mended_by_it_and_stops_until_then() {
+        let mut scene = machine();
+        forward(&mut scene, Method::Nat);
+        scene.subject.groups[0].full_nat = true;
+        for (name, code) in [("net.ipv4.ip_forward", "D0405"), ("net.ipv4.vs.conntrack", "D0406")] {
+            scene.sysctls.insert(name.to_owned(), 0);
+            pending(&mut scene, &format!("sysctl {name}"), "0");
+            assert_eq!(remedy(&scene), format!("sysctl -w {name}=1"), "not by that value");
+            pending(&mut scene, &format!("sysctl {name}"), "1");
+            assert_eq!(codes(&scene), [format!("{code} stops web")]);
+            assert_eq!(remedy(&scene), "fwmarkctl apply");
+            scene.sysctls.insert(name.to_owned(), 1);
+        }
     }
 
     #[test]

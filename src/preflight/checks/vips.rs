@@ -6,7 +6,7 @@ use crate::model::{Family, Prefix};
 use crate::preflight::codes::Code;
 use crate::preflight::finding::{Finding, Report, Severity};
 use crate::preflight::scene::{Route, Scene};
-use crate::preflight::subject::{Flow, Traffic};
+use crate::preflight::subject::{APPLY, Flow, Traffic};
 
 pub(super) fn check(scene: &Scene, report: &mut Report) {
     for traffic in &scene.subject.groups {
@@ -33,7 +33,10 @@ fn local(scene: &Scene, report: &mut Report, traffic: &Traffic, flow: &Flow) {
     }
     let family = if flow.family() == Family::Ipv4 { "ip" } else { "ip -6" };
     let device = scene.entrance(vip).map_or("DEVICE", |link| link.name.as_str());
-    let remedy = if flow.destination.is_host() {
+    let by_apply = scene.subject.makes_local(flow);
+    let remedy = if by_apply {
+        APPLY.to_owned()
+    } else if flow.destination.is_host() {
         let bits = flow.family().bits();
         let deprecated = if flow.family() == Family::Ipv6 { " preferred_lft 0 nodad" } else { "" };
         format!("{family} address add {vip}/{bits} dev {device}{deprecated}")
@@ -53,9 +56,14 @@ fn local(scene: &Scene, report: &mut Report, traffic: &Traffic, flow: &Flow) {
         on_real_server: Vec::new(),
         groups: traffic.group(),
         what: format!("{} is no address of this machine: {goes}", flow.destination),
-        why: "IPVS takes packets at input, and only what is local comes there; where keepalived \
-              brings the VIP, this machine is not the master now"
-            .to_owned(),
+        why: if by_apply {
+            "IPVS takes packets at input, and only what is local comes there; the configuration \
+             makes it local"
+        } else {
+            "IPVS takes packets at input, and only what is local comes there; where keepalived \
+             brings the VIP, this machine is not the master now"
+        }
+        .to_owned(),
         remedy: vec![remedy],
     });
 }
@@ -135,14 +143,16 @@ fn reverse_path(scene: &Scene, report: &mut Report, traffic: &Traffic, vip: IpAd
             link.name
         ),
         // Loose: the kernel takes the greater of this and of what is set for all devices.
-        remedy: vec![format!("sysctl -w net.ipv4.conf.{device}.rp_filter=2")],
+        remedy: vec![scene.subject.set(&format!("net.ipv4.conf.{device}.rp_filter"), 2)],
     });
 }
 
 #[cfg(test)]
 mod tests {
     use crate::model::Family;
-    use crate::preflight::checks::invented::{VIP, codes, leads, machine, on, out, remedy};
+    use crate::preflight::checks::invented::{
+        VIP, codes, leads, machine, on, out, pending, remedy,
+    };
     use crate::preflight::scene::Route;
 
     #[test]
@@ -156,6 +166,29 @@ mod tests {
         assert_eq!(remedy(&scene), "ip address add 172.18.100.7/32 dev front");
         leads(&mut scene, VIP, 10, Route::None);
         assert_eq!(codes(&scene), ["D0401 stops web"]);
+    }
+
+    #[test]
+    fn a_vip_that_an_apply_makes_local_is_mended_by_it() {
+        for (setting, mends) in [
+            ("local-route 172.18.100.0/28", true),
+            ("rule ipv4 fwmark 0xa", true),
+            ("rule ipv4 to 172.18.100.7", true),
+            ("address 172.18.100.7 on front", true),
+            ("local-route 172.18.100.8/29", false),
+            ("rule ipv6 fwmark 0xa", false),
+            ("rule ipv4 fwmark 0x4c560000/0xffff0000", false),
+            ("address 172.18.100.8 on front", false),
+            ("sysctl net.ipv4.ip_forward", false),
+        ] {
+            let mut scene = machine();
+            for mark in [0, 10] {
+                leads(&mut scene, VIP, mark, out(2, None));
+            }
+            pending(&mut scene, setting, "present");
+            assert_eq!(codes(&scene), ["D0401 stops web"], "{setting}");
+            assert_eq!(remedy(&scene) == "fwmarkctl apply", mends, "{setting}");
+        }
     }
 
     #[test]
