@@ -89,7 +89,7 @@ fn closest(name: &str) -> Option<&'static str> {
 
 /// A number, or several with spaces between them.
 fn value(scope: &mut Scope<'_>, field: Field<'_>, name: &str) -> Checked<String> {
-    let is_number = |word: &str| word.parse::<i64>().is_ok();
+    let number = |word: &str| word.parse::<i64>().ok().map(|number| number.to_string());
     let text = match field.value.data {
         DeValue::Integer(_) => integer(field.value.data).map(|number| number.to_string()),
         DeValue::String(text) => Some(text.split_whitespace().collect::<Vec<_>>().join(" ")),
@@ -104,8 +104,9 @@ fn value(scope: &mut Scope<'_>, field: Field<'_>, name: &str) -> Checked<String>
         let help = format!("write {name} = 1");
         return Err(scope.wrong_type_with_help(field.value, name, "a number", Some(help)));
     };
-    if !text.is_empty() && text.split(' ').all(is_number) {
-        return Ok(text);
+    // As the kernel writes them: without zeros in front.
+    if let Some(numbers) = text.split(' ').map(number).collect::<Option<Vec<_>>>() {
+        return Ok(numbers.join(" "));
     }
     scope
         .error(Code::InvalidSysctl, field.value.spot, format!("{name} cannot be '{text}'"))

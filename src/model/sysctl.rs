@@ -93,10 +93,10 @@ impl FromStr for Sysctl {
     type Err = InvalidSysctl;
 
     /// Reads a whole name, or the short ones that the documentation of LVS uses:
-    /// `ip_forward`, `vs.conntrack`.
+    /// `ip_forward`, `vs.conntrack`. What has two names becomes the one that is used here.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let name = match text {
-            "ip_forward" => "net.ipv4.ip_forward".to_owned(),
+            "ip_forward" | "net.ipv4.conf.all.forwarding" => "net.ipv4.ip_forward".to_owned(),
             _ if text.starts_with("vs.") => format!("net.ipv4.{text}"),
             _ => text.to_owned(),
         };
@@ -131,6 +131,7 @@ mod tests {
     fn short_names_are_those_of_the_documentation() {
         let parse = |text: &str| text.parse::<Sysctl>().expect(text);
         assert_eq!(parse("ip_forward"), Sysctl::ip_forward());
+        assert_eq!(parse("net.ipv4.conf.all.forwarding"), Sysctl::ip_forward());
         assert_eq!(parse("vs.conntrack"), Sysctl::of_ipvs("conntrack"));
         assert_eq!(parse("net.ipv4.vs.conntrack").ipvs_name(), Some("conntrack"));
         let device = parse("net.ipv4.conf.eth0/100.rp_filter");

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::{ChainChange, EntryChange, FrameChange, Plan, ServiceChange};
-use crate::model::GroupName;
-use crate::state::{Lookup, ServiceKey};
+use crate::model::{GroupName, Sysctl};
+use crate::state::{Lookup, ServiceKey, SettingKey};
 
 impl Plan {
     /// What an administrator should know before the plan is carried out.
@@ -14,7 +14,26 @@ impl Plan {
             .chain(self.exchanged_kinds())
             .chain(self.rebuilt_intervals())
             .chain(self.exchanged_chains())
+            .chain(self.ended_forwarding())
             .collect()
+    }
+
+    /// What switches forwarding on or off does so for every device there is
+    /// (`inet_forward_change`, `net/ipv4/devinet.c`; `addrconf_forward_change`,
+    /// `net/ipv6/addrconf.c`).
+    fn ended_forwarding(&self) -> impl Iterator<Item = String> {
+        let forwarding = [Sysctl::ip_forward(), Sysctl::ipv6_forwarding()];
+        let ended = self.strip.iter().filter_map(move |change| match &change.key {
+            SettingKey::Sysctl(sysctl)
+                if forwarding.contains(sysctl) && change.after.as_deref() == Some("0") =>
+            {
+                Some(sysctl.clone())
+            }
+            _ => None,
+        });
+        ended.map(|sysctl| {
+            format!("{sysctl} = 0 ends forwarding on every device, also where it was on before")
+        })
     }
 
     /// `ip_vs_unbind_scheduler`, then an RCU period, then `ip_vs_bind_scheduler`

@@ -17,9 +17,10 @@ impl Plan {
         for (key, original) in from.originals.iter().rev() {
             let Original::Was(original) = original else { continue };
             let found = from.settings.get(key);
-            // A parameter that was not there before came with a module or a device.
+            // A parameter that was not there before came with a module or a device, and goes
+            // with it.
             let is_fixed = matches!(key, SettingKey::Sysctl(_) | SettingKey::Timeout(_));
-            let stays = original.is_none() && is_fixed;
+            let stays = is_fixed && (original.is_none() || found.is_none());
             if !to.contains_key(key) && found != original.as_ref() && !stays {
                 self.plan_setting(key, found, original.as_ref(), false);
             }
@@ -110,6 +111,9 @@ mod tests {
         // A parameter that a module brought cannot go.
         let came = [("sysctl net.ipv4.vs.conntrack", None)];
         assert_eq!(plan(&[(came[0].0, "1")], &came, &[]).1, [""; 0]);
+        // Nor does one come back whose device is gone.
+        let gone = [("sysctl net.ipv4.conf.eth9.rp_filter", Some("0"))];
+        assert_eq!(plan(&[], &gone, &[]).1, [""; 0]);
     }
 
     #[test]

@@ -94,6 +94,12 @@ pub fn choose(
         if !is_here {
             servers = group.real_servers.iter().collect();
         }
+        if method.is_none() && servers.iter().all(|it| it.forwarding == Forwarding::FullNat) {
+            let name = &group.name;
+            choice.notes.push(format!("group {name}: with fullnat nothing is needed here"));
+            continue;
+        }
+        servers.retain(|server| server.forwarding != Forwarding::FullNat);
         let methods = match method {
             Some(method) => [method].into(),
             None => methods(group, &servers)?,

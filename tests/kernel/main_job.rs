@@ -144,22 +144,3 @@ fn http3_stays_on_the_server_of_its_tcp_ports() {
     }
     assert_eq!(tally, evenly(3));
 }
-
-#[test]
-fn every_example_applies_and_is_in_sync_then() {
-    let lab = Lab::dr();
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
-    let mut files: Vec<_> =
-        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
-    assert!(!files.is_empty(), "there are examples");
-    for file in files {
-        let file = file.to_str().unwrap();
-        let run = |args: &[&str]| lab.director().fwmarkctl(&["-c", file]).args(args).ok();
-        run(&["apply"]);
-        run(&["plan", "--detailed-exitcode"]);
-        assert_ne!(lab.director().ipvsadm_save(), "", "{file} makes services");
-        run(&["clear", "--yes"]);
-        assert_eq!(lab.director().ipvsadm_save(), "", "{file} was cleared");
-    }
-}

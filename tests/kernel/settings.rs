@@ -52,6 +52,9 @@ fn forwarding_is_part_of_the_plan_and_goes_back_with_the_group() {
     let both = || [value("net.ipv4.ip_forward"), value("net.ipv6.conf.all.forwarding")];
     let before = both();
     assert_eq!(before, ["0", "0"]);
+    // The kernel changes it together with forwarding.
+    let redirects = || value("net.ipv4.conf.all.accept_redirects");
+    director.sysctl("net.ipv4.conf.all.accept_redirects", "0");
     let (_, plan) = director.json(&["plan"], NAT);
     let line = &plan["changes"][0];
     assert_eq!(
@@ -85,6 +88,25 @@ fn forwarding_is_part_of_the_plan_and_goes_back_with_the_group() {
     assert_eq!(both(), ["1", "1"]);
     director.fwmarkctl(&["clear", "--yes"]).ok();
     assert_eq!(both(), before);
+    assert_eq!(redirects(), "0");
+}
+
+/// A parameter goes with its device, and does not stand in the way.
+#[test]
+fn a_parameter_of_a_device_that_is_gone_is_forgotten() {
+    let director = Director::alone();
+    let named = format!("[director.sysctl]\n\"net.ipv4.conf.eth9.rp_filter\" = 2\n{DR}");
+    for end in [&["apply"][..], &["clear", "--yes"]] {
+        director.ip("link add eth9 type veth peer name eth8");
+        director.apply(&named);
+        assert_eq!(director.sysctl_value("net.ipv4.conf.eth9.rp_filter"), "2");
+        director.ip("link del eth9");
+        let again = director.with(&["apply"], &named).run();
+        assert_eq!(again.code, Some(1), "{again:?}");
+        assert!(again.stderr.contains("no such parameter"), "{}", again.stderr);
+        director.with(end, DR).ok();
+    }
+    assert_eq!(director.nft_ruleset(), "");
 }
 
 #[test]

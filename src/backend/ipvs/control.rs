@@ -89,7 +89,7 @@ impl Control {
         let refusals = self.ask(Command::NewDaemon, attributes, ACK, |_| Ok(()))?;
         let interface = &channel.interface;
         done(change, refusals.first(), |errno| match errno {
-            Errno::NODEV => Some((
+            Errno::NODEV | Errno::NETUNREACH | Errno::NETDOWN => Some((
                 format!("there is no device {interface}, or it is down"),
                 Some(format!("ip link set {interface} up")),
             )),
