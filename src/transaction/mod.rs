@@ -335,6 +335,8 @@ impl<'a> Transaction<'a> {
             }
             observed = observe(self.director, target, &self.owned)?;
             plan = Plan::between(&observed, target);
+            // Somebody may have changed meanwhile what served at first.
+            self.own_settings(target, &plan);
         }
         Err(Cause::Contended)
     }

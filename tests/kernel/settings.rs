@@ -78,6 +78,7 @@ fn forwarding_is_part_of_the_plan_and_goes_back_with_the_group() {
     assert!(status.contains("sysctl net.ipv4.ip_forward  1  (was 0)"), "{status}");
     // Somebody switches it off: drift like any other.
     director.sysctl("net.ipv4.ip_forward", "0");
+    director.sysctl("net.ipv4.conf.all.accept_redirects", "0");
     assert!(director.in_sync(NAT).is_err());
     director.apply(NAT);
     assert_eq!(both(), ["1", "1"]);
