@@ -6,6 +6,7 @@
 //! is sent whole, and what came back is read without waiting. Every reply is checked
 //! for its length, its sequence number and its sender.
 
+pub mod attributes;
 pub mod route;
 
 use std::io;

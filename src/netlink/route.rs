@@ -3,8 +3,7 @@
 
 use std::net::IpAddr;
 
-use netlink_packet_core::NlasIterator;
-
+use super::attributes::{Fields, put};
 use super::{ACK, Bus, DUMP, Message, NetlinkError, Socket, put_message};
 
 /// How often a dump is read anew because something changed meanwhile.
@@ -28,6 +27,8 @@ pub const NEW_ROUTE: u16 = 24;
 pub const DELETE_ROUTE: u16 = 25;
 /// `RTM_GETROUTE`.
 pub const GET_ROUTE: u16 = 26;
+/// `RTM_GETNEIGH`.
+pub const GET_NEIGHBOUR: u16 = 30;
 /// `RTM_NEWRULE`.
 pub const NEW_RULE: u16 = 32;
 /// `RTM_DELRULE`.
@@ -66,16 +67,6 @@ pub fn family(address: IpAddr) -> u8 {
     if address.is_ipv4() { 2 } else { 10 }
 }
 
-/// Appends an attribute.
-pub fn put(out: &mut Vec<u8>, kind: u16, value: &[u8]) {
-    // Values here are names and addresses, and what nests a few of them.
-    let length = u16::try_from(4 + value.len()).unwrap_or(u16::MAX);
-    out.extend_from_slice(&length.to_ne_bytes());
-    out.extend_from_slice(&kind.to_ne_bytes());
-    out.extend_from_slice(value);
-    out.resize(out.len().next_multiple_of(4), 0);
-}
-
 /// The bytes of an address.
 pub fn octets(address: IpAddr) -> Vec<u8> {
     match address {
@@ -103,8 +94,8 @@ pub fn address(index: u32, address: IpAddr) -> Vec<u8> {
     out
 }
 
-/// A route that makes a prefix local, in one table. One that is to be deleted matches whoever made it
-/// nowhere and by no protocol: the prefix, its type and its device say which.
+/// A route that makes a prefix local, in one table. One that is to be deleted matches
+/// whoever made it nowhere and by no protocol: the prefix, its type and its device say which.
 pub fn local_route(
     (address, length): (IpAddr, u8),
     table: u32,
@@ -125,8 +116,9 @@ pub fn local_route(
     out
 }
 
-/// The header of a dump: of links, addresses, routes or rules of any family, or of one.
-pub fn everything(kind: u16, family: u8) -> Vec<u8> {
+/// The header of a dump: of links, addresses, routes, neighbours or rules of any family, or
+/// of one.
+fn everything(kind: u16, family: u8) -> Vec<u8> {
     let length = match kind {
         GET_LINK => 16,
         GET_ADDRESS => 8,
@@ -137,23 +129,6 @@ pub fn everything(kind: u16, family: u8) -> Vec<u8> {
     out
 }
 
-/// The attributes behind a header of `length` bytes.
-pub fn attributes(payload: &[u8], length: usize) -> impl Iterator<Item = (u16, &[u8])> {
-    let behind = payload.get(length..).unwrap_or_default();
-    NlasIterator::new(behind)
-        .map_while(Result::ok)
-        .map(|attribute| (attribute.kind(), attribute.into_inner()))
-        .filter_map(|(kind, whole)| {
-            let length = usize::from(u16::from_ne_bytes(*whole.first_chunk()?));
-            Some((kind, whole.get(4..length)?))
-        })
-}
-
-/// A number of 32 bits.
-pub fn word(bytes: &[u8]) -> Option<u32> {
-    bytes.first_chunk().copied().map(u32::from_ne_bytes)
-}
-
 /// An address of either family.
 pub fn ip(bytes: &[u8]) -> Option<IpAddr> {
     match bytes.len() {
@@ -161,6 +136,66 @@ pub fn ip(bytes: &[u8]) -> Option<IpAddr> {
         16 => <[u8; 16]>::try_from(bytes).ok().map(IpAddr::from),
         _ => None,
     }
+}
+
+/// A network device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// Its number.
+    pub index: u32,
+    /// Its name.
+    pub name: String,
+    /// Whether it is up (`IFF_UP`).
+    pub is_up: bool,
+    /// Whether it is loopback.
+    pub is_loopback: bool,
+    /// Whether addresses are looked for on it by ARP.
+    pub speaks_arp: bool,
+    /// The most bytes of a packet; 0 where the kernel does not say.
+    pub mtu: u32,
+}
+
+/// Reads a link (`struct ifinfomsg`, `linux/if_link.h`).
+pub fn read_link(payload: &[u8]) -> Option<Link> {
+    // `IFF_UP`, `IFF_LOOPBACK` and `IFF_NOARP`, `linux/if.h`; `IFLA_MTU`.
+    const UP: u32 = 0x1;
+    const LOOPBACK: u32 = 0x8;
+    const NO_ARP: u32 = 0x80;
+    const MTU: u16 = 4;
+    let (fields, flags) = (Fields::behind(payload, 16), word(payload, 8)?);
+    Some(Link {
+        index: word(payload, 4)?,
+        name: fields.name(LINK_NAME)?,
+        is_up: flags & UP != 0,
+        is_loopback: flags & LOOPBACK != 0,
+        speaks_arp: flags & (LOOPBACK | NO_ARP) == 0,
+        mtu: fields.native(MTU).unwrap_or(0),
+    })
+}
+
+/// An address on a link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OnLink {
+    /// The link's number.
+    pub index: u32,
+    /// The address: of a point-to-point link, the one on this side.
+    pub ip: IpAddr,
+    /// How many bits of it are the network's.
+    pub length: u8,
+    /// `preferred_lft 0`: never a source of its own accord. Of IPv6 only.
+    pub is_deprecated: bool,
+}
+
+/// Reads an address on a link (`struct ifaddrmsg`, `linux/if_addr.h`).
+pub fn read_address(payload: &[u8]) -> Option<OnLink> {
+    let fields = Fields::behind(payload, 8);
+    let ip = ip(fields.get(LOCAL).or_else(|| fields.get(ADDRESS))?)?;
+    let is_deprecated = ip.is_ipv6() && fields.native(LIFETIME) == Some(0);
+    Some(OnLink { index: word(payload, 4)?, ip, length: *payload.get(1)?, is_deprecated })
+}
+
+fn word(payload: &[u8], at: usize) -> Option<u32> {
+    payload.get(at..)?.first_chunk().copied().map(u32::from_ne_bytes)
 }
 
 /// The kernel's routing, in the network namespace of the thread that opened it.

@@ -5,7 +5,6 @@
 //! anything. Packet filters are worked out as far as they can be (`filter`): where a rule
 //! cannot, the finding says "may".
 
-mod attributes;
 mod checks;
 mod codes;
 mod filter;

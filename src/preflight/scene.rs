@@ -8,6 +8,7 @@ use super::filter::Ruleset;
 use super::finding::Unchecked;
 use super::subject::Subject;
 use crate::model::{Family, Prefix};
+pub(super) use crate::netlink::route::{Link, OnLink};
 use crate::state::{ROUTE_TABLE, RULE_PRIORITY, ServiceKey};
 
 /// The machine, and what has to get through it.
@@ -15,7 +16,7 @@ use crate::state::{ROUTE_TABLE, RULE_PRIORITY, ServiceKey};
 pub struct Scene {
     pub(super) subject: Subject,
     pub(super) links: Vec<Link>,
-    pub(super) addresses: Vec<Address>,
+    pub(super) addresses: Vec<OnLink>,
     pub(super) rules: Vec<RoutingRule>,
     pub(super) routes: BTreeMap<Question, Route>,
     /// Where the default route leads, by family.
@@ -32,28 +33,7 @@ pub struct Scene {
     pub(super) unchecked: Vec<Unchecked>,
 }
 
-/// A network device.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Link {
-    pub(super) index: u32,
-    pub(super) name: String,
-    pub(super) is_up: bool,
-    pub(super) is_loopback: bool,
-    pub(super) speaks_arp: bool,
-    pub(super) mtu: u32,
-}
-
-/// An address on a device.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Address {
-    pub(super) index: u32,
-    pub(super) ip: IpAddr,
-    pub(super) length: u8,
-    /// `preferred_lft 0`: never a source of its own accord.
-    pub(super) is_deprecated: bool,
-}
-
-impl Address {
+impl OnLink {
     /// The network that it is in, where that is more than itself.
     pub(super) fn network(&self) -> Option<Prefix> {
         let bits = Family::of(self.ip).bits();
@@ -173,7 +153,7 @@ impl Scene {
     }
 
     /// An address of this machine on a device.
-    pub(super) fn address(&self, ip: IpAddr) -> Option<&Address> {
+    pub(super) fn address(&self, ip: IpAddr) -> Option<&OnLink> {
         self.addresses.iter().find(|address| address.ip == ip)
     }
 
@@ -198,7 +178,7 @@ impl Scene {
         let useful = |index: u32| self.link(index).filter(|link| !link.is_loopback && link.is_up);
         let on_device = self.address(vip).and_then(|address| useful(address.index));
         let in_network = || {
-            let holds = |address: &&Address| {
+            let holds = |address: &&OnLink| {
                 address.network().is_some_and(|net| net.contains(&Prefix::host(vip)))
             };
             self.addresses.iter().find(holds).and_then(|address| useful(address.index))

@@ -5,11 +5,11 @@ use rustix::io::Errno;
 use super::error::Fault;
 use super::record::Deed;
 use super::setting::{Device, Setting};
-use super::situation::{Link, OnLink, Route, Situation};
+use super::situation::{Route, Situation};
 use super::sysctl::Sysctl;
 use super::wire;
 use crate::model::Prefix;
-use crate::netlink::route::{self, LOCAL_TABLE, Routing};
+use crate::netlink::route::{self, LOCAL_TABLE, Link, OnLink, Routing};
 use crate::netlink::{CREATE, EXCL};
 
 /// A socket in the network namespace of the thread that opened it.
@@ -43,11 +43,11 @@ impl Kernel {
     }
 
     pub(super) fn links(&mut self) -> Result<Vec<Link>, Fault> {
-        Ok(self.routing.dump(route::GET_LINK, 0, wire::read_link)?)
+        Ok(self.routing.dump(route::GET_LINK, 0, route::read_link)?)
     }
 
     pub(super) fn addresses(&mut self) -> Result<Vec<OnLink>, Fault> {
-        Ok(self.routing.dump(route::GET_ADDRESS, 0, wire::read_address)?)
+        Ok(self.routing.dump(route::GET_ADDRESS, 0, route::read_address)?)
     }
 
     /// The routes that matter here, of both families.

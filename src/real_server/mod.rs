@@ -34,7 +34,9 @@ pub use plan::Plan;
 pub use record::{Deed, Useless};
 pub use run::{Outcome, RealServer};
 pub use setting::{Device, Setting, Vip, wanted};
-pub use situation::{DefaultRoute, Link, Situation};
+pub use situation::{DefaultRoute, Situation};
+
+pub use crate::netlink::route::Link;
 pub use status::{Gateway, Neighbours, Row, Status};
 pub use sysctl::{Conf, Key, Sysctl};
 

@@ -40,7 +40,7 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::real_server::situation::{Link, OnLink};
+    use crate::netlink::route::{Link, OnLink};
     use crate::real_server::{Conf, Key, Method, Sysctl, Vip, wanted};
 
     fn vips(addresses: &[&str]) -> BTreeSet<Setting> {
@@ -56,8 +56,14 @@ mod tests {
             is_up: true,
             is_loopback: true,
             speaks_arp: false,
+            mtu: 65_536,
         };
-        let on = |text: &&str| OnLink { index: 1, ip: text.parse().expect(text), length: 32 };
+        let on = |text: &&str| OnLink {
+            index: 1,
+            ip: text.parse().expect(text),
+            length: 32,
+            is_deprecated: false,
+        };
         let sysctls = [Conf::All, Conf::Lo].into_iter().flat_map(|conf| {
             let keys = [Key::ArpIgnore, Key::ArpAnnounce].into_iter().zip(arp);
             keys.map(move |(key, value)| (Sysctl { conf, key }, value))

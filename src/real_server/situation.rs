@@ -8,29 +8,7 @@ use super::setting::{Device, Setting};
 use super::sysctl::{Conf, Key, Sysctl, of_device};
 use super::{Fault, RealServerError};
 use crate::model::Prefix;
-
-/// A network device.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Link {
-    /// Its number.
-    pub index: u32,
-    /// Its name.
-    pub name: String,
-    /// Whether it is up (`IFF_UP`).
-    pub is_up: bool,
-    /// Whether it is loopback.
-    pub is_loopback: bool,
-    /// Whether addresses are looked for on it by ARP.
-    pub speaks_arp: bool,
-}
-
-/// An address on a link.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct OnLink {
-    pub(super) index: u32,
-    pub(super) ip: IpAddr,
-    pub(super) length: u8,
-}
+use crate::netlink::route::{Link, OnLink};
 
 /// A route that matters here.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,17 +2,15 @@
 //! `linux/rtnetlink.h`, `linux/if_link.h`, `linux/if_addr.h`).
 
 use super::setting::Device;
-use super::situation::{DefaultRoute, Link, OnLink, Route};
+use super::situation::{DefaultRoute, Route};
 use crate::model::Prefix;
+use crate::netlink::attributes::{Fields, put};
 use crate::netlink::route::{
-    ADDRESS, DESTINATION, LINK_NAME, LOCAL, LOCAL_ROUTE, LOCAL_TABLE, OUT_DEVICE, TABLE,
-    attributes, ip, put, word,
+    DESTINATION, LINK_NAME, LOCAL_ROUTE, LOCAL_TABLE, OUT_DEVICE, TABLE, ip,
 };
 
-/// `IFF_UP`, `IFF_LOOPBACK` and `IFF_NOARP`, `linux/if.h`.
+/// `IFF_UP`, `linux/if.h`.
 const UP: u32 = 0x1;
-const LOOPBACK: u32 = 0x8;
-const NO_ARP: u32 = 0x80;
 
 const LINK_INFO: u16 = 18;
 const INFO_KIND: u16 = 1;
@@ -52,47 +50,22 @@ pub(super) fn link_up(index: u32, up: bool) -> Vec<u8> {
     link_header(index, if up { UP } else { 0 }, UP)
 }
 
-/// Reads a link.
-pub(super) fn read_link(payload: &[u8]) -> Option<Link> {
-    let index = word(payload.get(4..8)?)?;
-    let flags = word(payload.get(8..12)?)?;
-    let (_, name) = attributes(payload, 16).find(|(kind, _)| *kind == LINK_NAME)?;
-    let name = name.split(|&byte| byte == 0).next()?;
-    Some(Link {
-        index,
-        name: String::from_utf8_lossy(name).into_owned(),
-        is_up: flags & UP != 0,
-        is_loopback: flags & LOOPBACK != 0,
-        speaks_arp: flags & (LOOPBACK | NO_ARP) == 0,
-    })
-}
-
-/// Reads an address on a link: of a point-to-point link, the one on this side.
-pub(super) fn read_address(payload: &[u8]) -> Option<OnLink> {
-    let length = *payload.get(1)?;
-    let index = word(payload.get(4..8)?)?;
-    let of_kind = |wanted| attributes(payload, 8).find(|(kind, _)| *kind == wanted);
-    let (_, bytes) = of_kind(LOCAL).or_else(|| of_kind(ADDRESS))?;
-    Some(OnLink { index, ip: ip(bytes)?, length })
-}
-
 /// Reads a route, where it is one that matters here: one that makes a prefix local, or a
 /// default route.
 pub(super) fn read_route(payload: &[u8]) -> Option<Route> {
     let [family, length, _, _, table, _, _, kind] = *payload.first_chunk()?;
-    let of_kind = |wanted| attributes(payload, 12).find(|(kind, _)| *kind == wanted);
-    let number = |wanted| of_kind(wanted).and_then(|(_, bytes)| word(bytes));
-    let table = number(TABLE).unwrap_or(u32::from(table));
+    let fields = Fields::behind(payload, 12);
+    let table = fields.native(TABLE).unwrap_or(u32::from(table));
     match kind {
         LOCAL_ROUTE if table == LOCAL_TABLE => {
-            let (_, bytes) = of_kind(DESTINATION)?;
-            Some(Route::Local(Prefix::new(ip(bytes)?, length).ok()?))
+            let address = ip(fields.get(DESTINATION)?)?;
+            Some(Route::Local(Prefix::new(address, length).ok()?))
         }
         UNICAST if table == MAIN && length == 0 => Some(Route::Default(DefaultRoute {
             is_ipv4: family == 2,
-            gateway: of_kind(GATEWAY).and_then(|(_, bytes)| ip(bytes)),
-            index: number(OUT_DEVICE),
-            metric: number(PRIORITY).unwrap_or(0),
+            gateway: fields.get(GATEWAY).and_then(ip),
+            index: fields.native(OUT_DEVICE),
+            metric: fields.native(PRIORITY).unwrap_or(0),
         })),
         _ => None,
     }
@@ -101,7 +74,7 @@ pub(super) fn read_route(payload: &[u8]) -> Option<Route> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::netlink::route::{address, local_route};
+    use crate::netlink::route::{OnLink, address, local_route, read_address, read_link};
     use std::net::IpAddr;
 
     #[test]
@@ -110,7 +83,8 @@ mod tests {
             let wanted: IpAddr = text.parse().expect(text);
             let length = if wanted.is_ipv4() { 32 } else { 128 };
             let read = read_address(&address(3, wanted)).expect(text);
-            assert_eq!(read, OnLink { index: 3, ip: wanted, length });
+            let is_deprecated = wanted.is_ipv6();
+            assert_eq!(read, OnLink { index: 3, ip: wanted, length, is_deprecated });
         }
         for text in ["198.51.100.0/24", "2001:db8:1::/64"] {
             let prefix: Prefix = text.parse().expect(text);

@@ -1,15 +1,13 @@
 //! Where VIPs are: local routes in our table, the rules that lead there, addresses.
 
-use std::net::IpAddr;
-
 use rustix::io::Errno;
 
 use super::refused;
 use crate::backend::MachineError;
 use crate::model::{Family, Prefix};
+use crate::netlink::attributes::{Fields, put};
 use crate::netlink::route::{
-    self, DESTINATION, LINK_NAME, LOCAL, LOCAL_ROUTE, Routing, TABLE, attributes, ip, octets, put,
-    word,
+    self, DESTINATION, LOCAL_ROUTE, Link, OnLink, Routing, TABLE, ip, octets,
 };
 use crate::netlink::{CREATE, EXCL, NetlinkError};
 use crate::plan::SettingChange;
@@ -33,8 +31,8 @@ mod rule {
 #[derive(Default)]
 pub(super) struct Places {
     routing: Option<Routing>,
-    links: Option<Vec<(u32, String)>>,
-    addresses: Option<Vec<(u32, IpAddr)>>,
+    links: Option<Vec<Link>>,
+    addresses: Option<Vec<OnLink>>,
     routes: Option<Vec<Prefix>>,
     rules: Option<Vec<Selector>>,
 }
@@ -50,10 +48,10 @@ impl Places {
     /// The device of a name.
     fn device(&mut self, name: &str) -> Result<Option<u32>, NetlinkError> {
         if self.links.is_none() {
-            self.links = Some(self.routing()?.dump(route::GET_LINK, 0, read_link)?);
+            self.links = Some(self.routing()?.dump(route::GET_LINK, 0, route::read_link)?);
         }
         let mut links = self.links.iter().flatten();
-        Ok(links.find(|(_, known)| known == name).map(|(index, _)| *index))
+        Ok(links.find(|link| link.name == name).map(|link| link.index))
     }
 
     /// Whether a setting is there.
@@ -77,10 +75,11 @@ impl Places {
                 Some(index) => {
                     if self.addresses.is_none() {
                         let addresses =
-                            self.routing()?.dump(route::GET_ADDRESS, 0, read_address)?;
+                            self.routing()?.dump(route::GET_ADDRESS, 0, route::read_address)?;
                         self.addresses = Some(addresses);
                     }
-                    self.addresses.iter().flatten().any(|known| *known == (index, *address))
+                    let mut known = self.addresses.iter().flatten();
+                    known.any(|known| (known.index, known.ip) == (index, *address))
                 }
             },
             SettingKey::Sysctl(_) | SettingKey::Timeout(_) | SettingKey::SyncDaemon(_) => false,
@@ -169,8 +168,7 @@ fn whole_rule(selector: &Selector) -> Vec<u8> {
 fn read_rule(payload: &[u8]) -> Option<Selector> {
     let [family, length, source_length, service, _, _, _, action, flags @ ..] =
         *payload.first_chunk::<12>()?;
-    let of_kind = |wanted| attributes(payload, 12).find(|(kind, _)| *kind == wanted);
-    let number = |wanted| of_kind(wanted).and_then(|(_, bytes)| word(bytes));
+    let fields = Fields::behind(payload, 12);
     let family = match family {
         2 => Family::Ipv4,
         10 => Family::Ipv6,
@@ -180,45 +178,31 @@ fn read_rule(payload: &[u8]) -> Option<Selector> {
         // FIB_RULE_INVERT.
         && u32::from_ne_bytes(flags) & 2 == 0
         && (source_length, service) == (0, 0)
-        && number(rule::TABLE) == Some(ROUTE_TABLE)
-        && number(rule::PRIORITY) == Some(RULE_PRIORITY)
-        && [rule::SOURCE, rule::IN_DEVICE, rule::OUT_DEVICE].iter().all(|&kind| of_kind(kind).is_none());
+        && fields.native(rule::TABLE) == Some(ROUTE_TABLE)
+        && fields.native(rule::PRIORITY) == Some(RULE_PRIORITY)
+        && [rule::SOURCE, rule::IN_DEVICE, rule::OUT_DEVICE].iter().all(|&kind| fields.get(kind).is_none());
     if !is_ours {
         return None;
     }
-    match (number(rule::MARK), of_kind(rule::DESTINATION)) {
-        (Some(mark), None) => {
-            Some(Selector::Mark { family, mark, mask: number(rule::MASK).unwrap_or(u32::MAX) })
-        }
-        (None, Some((_, address))) => Prefix::new(ip(address)?, length).ok().map(Selector::To),
+    match (fields.native(rule::MARK), fields.get(rule::DESTINATION)) {
+        (Some(mark), None) => Some(Selector::Mark {
+            family,
+            mark,
+            mask: fields.native(rule::MASK).unwrap_or(u32::MAX),
+        }),
+        (None, Some(address)) => Prefix::new(ip(address)?, length).ok().map(Selector::To),
         _ => None,
     }
-}
-
-fn read_link(payload: &[u8]) -> Option<(u32, String)> {
-    let index = word(payload.get(4..8)?)?;
-    let (_, name) = attributes(payload, 16).find(|(kind, _)| *kind == LINK_NAME)?;
-    let name = name.split(|&byte| byte == 0).next()?;
-    Some((index, String::from_utf8_lossy(name).into_owned()))
-}
-
-fn read_address(payload: &[u8]) -> Option<(u32, IpAddr)> {
-    let index = word(payload.get(4..8)?)?;
-    let of_kind = |wanted| attributes(payload, 8).find(|(kind, _)| *kind == wanted);
-    let (_, bytes) = of_kind(LOCAL).or_else(|| of_kind(route::ADDRESS))?;
-    Some((index, ip(bytes)?))
 }
 
 /// A local route of our table.
 fn read_route(payload: &[u8]) -> Option<Prefix> {
     let [_, length, _, _, _, _, _, kind] = *payload.first_chunk()?;
-    let of_kind = |wanted| attributes(payload, 12).find(|(kind, _)| *kind == wanted);
-    let table = of_kind(TABLE).and_then(|(_, bytes)| word(bytes));
-    if kind != LOCAL_ROUTE || table != Some(ROUTE_TABLE) {
+    let fields = Fields::behind(payload, 12);
+    if kind != LOCAL_ROUTE || fields.native(TABLE) != Some(ROUTE_TABLE) {
         return None;
     }
-    let (_, address) = of_kind(DESTINATION)?;
-    Prefix::new(ip(address)?, length).ok()
+    Prefix::new(ip(fields.get(DESTINATION)?)?, length).ok()
 }
 
 #[cfg(test)]
@@ -255,7 +239,7 @@ mod tests {
         let whole = whole_rule(&selector);
         for length in 0..whole.len() {
             let cut = &whole[..length];
-            drop((read_link(cut), read_address(cut), read_route(cut)));
+            drop((route::read_link(cut), route::read_address(cut), read_route(cut)));
             assert_eq!(read_rule(cut), None, "{length}");
         }
     }

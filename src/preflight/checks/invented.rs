@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use super::examine;
 use crate::model::{Family, GroupName, Mark, PortRange, Protocol};
 use crate::preflight::filter::Ruleset;
-use crate::preflight::scene::{Address, Ipvs, Link, Modules, Question, Route, Scene};
+use crate::preflight::scene::{Ipvs, Link, Modules, OnLink, Question, Route, Scene};
 use crate::preflight::subject::{Flow, Subject, Traffic};
 use crate::state::{
     Destination, DestinationKey, Method, Netmask, ServiceFlags, ServiceKey, VirtualService,
@@ -36,8 +36,8 @@ fn link(index: u32, name: &str) -> Link {
     }
 }
 
-pub(in crate::preflight) fn on(index: u32, text: &str, length: u8) -> Address {
-    Address { index, ip: ip(text), length, is_deprecated: false }
+pub(in crate::preflight) fn on(index: u32, text: &str, length: u8) -> OnLink {
+    OnLink { index, ip: ip(text), length, is_deprecated: false }
 }
 
 /// A director with lo (1), front (2) and back (3); the group web, by direct routing.

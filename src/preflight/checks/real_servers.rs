@@ -108,7 +108,7 @@ fn translated(scene: &Scene, report: &mut Report, traffic: &Traffic, destination
     let same = |link: &Link| link.index == *index;
     let vips = traffic.flows.iter().filter(|flow| flow.family() == Family::of(server));
     for vip in vips.map(crate::preflight::subject::Flow::vip) {
-        let beside = |address: &&crate::preflight::scene::Address| {
+        let beside = |address: &&crate::preflight::scene::OnLink| {
             address.index == *index
                 && address.network().is_some_and(|network| {
                     network.contains(&Prefix::host(vip)) && network.contains(&Prefix::host(server))

@@ -3,7 +3,7 @@
 
 use super::ruleset::{Base, Chain, ChainId, Element, Hook, Origin, Rule, Step, Target, Verdict};
 use super::xt::{read_match, read_target};
-use crate::preflight::attributes::Fields;
+use crate::netlink::attributes::Fields;
 
 /// The name of a family that has packets of ours.
 fn family(number: u8) -> Option<&'static str> {
@@ -229,7 +229,7 @@ fn read(kind: &str, data: Fields<'_>) -> Vec<Step> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::preflight::attributes::put;
+    use crate::netlink::attributes::put;
 
     fn nest(inner: &[(u16, &[u8])]) -> Vec<u8> {
         let mut out = Vec::new();

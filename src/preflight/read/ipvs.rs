@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use crate::model::{Family, Mark, Protocol};
+use crate::netlink::attributes::{Fields, put};
 use crate::netlink::{Bus, DUMP, Message, NetlinkError, Socket, put_message};
-use crate::preflight::attributes::{Fields, put};
 use crate::preflight::scene::Ipvs;
 use crate::state::ServiceKey;
 

@@ -5,8 +5,8 @@
 
 use rustix::io::Errno;
 
+use crate::netlink::attributes::{Fields, put};
 use crate::netlink::{Bus, DUMP, Message, NetlinkError, Socket, put_message};
-use crate::preflight::attributes::{Fields, put};
 use crate::preflight::filter::{self, ChainId, Origin, Ruleset, Set, Step};
 
 /// `NFNL_SUBSYS_NFTABLES` with `NFT_MSG_GETTABLE`, `…GETCHAIN`, `…GETRULE`, `…GETSET`,

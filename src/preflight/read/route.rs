@@ -7,23 +7,18 @@ use std::net::IpAddr;
 use rustix::io::Errno;
 
 use crate::model::Family;
-use crate::netlink::{Bus, DUMP, Message, NetlinkError, Socket, put_message};
-use crate::preflight::attributes::{Fields, put};
-use crate::preflight::scene::{Address, Link, Question, Route, RoutingRule};
-
-const GET_LINK: u16 = 18;
-const GET_ADDRESS: u16 = 22;
-const GET_ROUTE: u16 = 26;
-const GET_NEIGHBOUR: u16 = 30;
-const GET_RULE: u16 = 34;
-
-/// How often a dump is read anew because something changed meanwhile.
-const READINGS: usize = 16;
+use crate::netlink::attributes::{Fields, put};
+use crate::netlink::route::{
+    self, GET_ADDRESS, GET_LINK, GET_NEIGHBOUR, GET_ROUTE, GET_RULE, Link, OnLink, ip, octets,
+    read_address, read_link,
+};
+use crate::netlink::{Bus, NetlinkError, Socket, put_message};
+use crate::preflight::scene::{Question, Route, RoutingRule};
 
 /// What is read once, whatever has to get through.
 pub(super) struct Routing {
     pub(super) links: Vec<Link>,
-    pub(super) addresses: Vec<Address>,
+    pub(super) addresses: Vec<OnLink>,
     pub(super) rules: Vec<RoutingRule>,
     pub(super) defaults: BTreeMap<Family, u32>,
     pub(super) failed_neighbours: BTreeSet<IpAddr>,
@@ -31,25 +26,24 @@ pub(super) struct Routing {
 
 impl Routing {
     pub(super) fn read() -> Result<Self, NetlinkError> {
-        let mut socket = Socket::open(Bus::Route)?;
-        let mut dump = |kind, family, length| dump(&mut socket, kind, family, length);
-        let links = dump(GET_LINK, 0, 16)?.iter().filter_map(|p| link(p)).collect();
-        let addresses = dump(GET_ADDRESS, 0, 8)?.iter().filter_map(|p| address(p)).collect();
-        let neighbours = dump(GET_NEIGHBOUR, 0, 12)?;
+        let mut routing = route::Routing::open()?;
+        let links = routing.dump(GET_LINK, 0, read_link)?;
+        let addresses = routing.dump(GET_ADDRESS, 0, read_address)?;
+        let failed = routing.dump(GET_NEIGHBOUR, 0, failed_neighbour)?;
         let (mut rules, mut defaults) = (Vec::new(), BTreeMap::new());
         for family in Family::BOTH {
-            let number = number(family);
-            // Where a family is missing the kernel answers with all others.
-            let of_family = |payload: &&Vec<u8>| payload.first() == Some(&number);
-            let found = dump(GET_RULE, number, 12)?;
-            rules.extend(found.iter().filter(of_family).filter_map(|p| rule(p, family)));
-            let routes = dump(GET_ROUTE, number, 12)?;
-            let all = routes.iter().filter(of_family).filter_map(|p| default_route(p));
-            if let Some((_, index)) = all.min() {
+            match routing.dump(GET_RULE, number(family), |payload| rule(payload, family)) {
+                Ok(found) => rules.extend(found),
+                // A kernel without rules for a family has none.
+                Err(error) if error.errno() == Some(Errno::OPNOTSUPP) => {}
+                Err(error) => return Err(error),
+            }
+            let routes = routing.dump(GET_ROUTE, number(family), default_route)?;
+            if let Some((_, index)) = routes.into_iter().min() {
                 defaults.insert(family, index);
             }
         }
-        let failed_neighbours = neighbours.iter().filter_map(|p| failed_neighbour(p)).collect();
+        let failed_neighbours = failed.into_iter().collect();
         Ok(Self { links, addresses, rules, defaults, failed_neighbours })
     }
 }
@@ -57,78 +51,6 @@ impl Routing {
 /// `AF_INET` or `AF_INET6`.
 fn number(family: Family) -> u8 {
     if family == Family::Ipv4 { 2 } else { 10 }
-}
-
-/// Every message of a dump; `length` is that of the header, which begins with the family.
-fn dump(
-    socket: &mut Socket,
-    kind: u16,
-    family: u8,
-    length: usize,
-) -> Result<Vec<Vec<u8>>, NetlinkError> {
-    for _ in 0..READINGS {
-        let (mut request, sequence) = (Vec::new(), socket.next_sequence());
-        let mut header = vec![0; length];
-        header[0] = family;
-        put_message(&mut request, kind, DUMP, sequence, |out| out.extend(header));
-        let mut found = Vec::new();
-        let each = |message: Message<'_>| {
-            found.push(message.payload.to_vec());
-            Ok(())
-        };
-        match socket.dump(&request, each) {
-            Ok(()) => return Ok(found),
-            Err(NetlinkError::Interrupted) => {}
-            // A kernel without rules for a family has none.
-            Err(error) if error.errno() == Some(Errno::OPNOTSUPP) => return Ok(Vec::new()),
-            Err(error) => return Err(error),
-        }
-    }
-    Err(NetlinkError::Interrupted)
-}
-
-fn ip(bytes: &[u8]) -> Option<IpAddr> {
-    match bytes.len() {
-        4 => <[u8; 4]>::try_from(bytes).ok().map(IpAddr::from),
-        16 => <[u8; 16]>::try_from(bytes).ok().map(IpAddr::from),
-        _ => None,
-    }
-}
-
-fn octets(address: IpAddr) -> Vec<u8> {
-    match address {
-        IpAddr::V4(v4) => v4.octets().to_vec(),
-        IpAddr::V6(v6) => v6.octets().to_vec(),
-    }
-}
-
-fn word(payload: &[u8], at: usize) -> Option<u32> {
-    payload.get(at..at + 4)?.first_chunk().copied().map(u32::from_ne_bytes)
-}
-
-/// `struct ifinfomsg`; `IFLA_IFNAME`, `IFLA_MTU`.
-fn link(payload: &[u8]) -> Option<Link> {
-    const UP: u32 = 0x1;
-    const LOOPBACK: u32 = 0x8;
-    const NO_ARP: u32 = 0x80;
-    let (fields, flags) = (Fields::behind(payload, 16), word(payload, 8)?);
-    Some(Link {
-        index: word(payload, 4)?,
-        name: fields.text(3)?.to_owned(),
-        is_up: flags & UP != 0,
-        is_loopback: flags & LOOPBACK != 0,
-        speaks_arp: flags & (LOOPBACK | NO_ARP) == 0,
-        mtu: fields.native(4).unwrap_or(0),
-    })
-}
-
-/// `struct ifaddrmsg`; `IFA_LOCAL`, `IFA_ADDRESS`, `IFA_CACHEINFO`, which begins with for
-/// how long the address is preferred.
-fn address(payload: &[u8]) -> Option<Address> {
-    let fields = Fields::behind(payload, 8);
-    let ip = ip(fields.get(2).or_else(|| fields.get(1))?)?;
-    let is_deprecated = ip.is_ipv6() && fields.native(6) == Some(0);
-    Some(Address { index: word(payload, 4)?, ip, length: *payload.get(1)?, is_deprecated })
 }
 
 /// `struct fib_rule_hdr`; `FRA_*`. Only rules that ask for a mark.
@@ -173,7 +95,7 @@ fn failed_neighbour(payload: &[u8]) -> Option<IpAddr> {
 pub(super) fn answers(
     questions: &BTreeSet<Question>,
     links: &[Link],
-    addresses: &[Address],
+    addresses: &[OnLink],
     defaults: &BTreeMap<Family, u32>,
 ) -> Result<BTreeMap<Question, Route>, NetlinkError> {
     let mut socket = Socket::open(Bus::Route)?;
@@ -198,7 +120,7 @@ pub(super) fn answers(
 /// From whom a packet could come by each device: a neighbour of our own address there.
 fn arrivals(
     links: &[Link],
-    addresses: &[Address],
+    addresses: &[OnLink],
     family: Family,
     defaults: &BTreeMap<Family, u32>,
 ) -> Vec<(u32, IpAddr)> {
@@ -245,7 +167,7 @@ fn ask(
     let mut answer = Route::None;
     let refusals = socket.transact(&request, |message| {
         if message.sequence == sequence {
-            answer = route(message.payload);
+            answer = self::answer(message.payload);
         }
         Ok(())
     })?;
@@ -258,7 +180,7 @@ fn ask(
 }
 
 /// `RTA_OIF`, `RTA_GATEWAY`, `RTA_PREFSRC`, `RTA_VIA`.
-fn route(payload: &[u8]) -> Route {
+fn answer(payload: &[u8]) -> Route {
     let fields = Fields::behind(payload, 12);
     match payload.get(7) {
         Some(2) => Route::Local,
@@ -289,8 +211,8 @@ mod tests {
         put(&mut whole, 10, &7_u32.to_ne_bytes());
         for length in 0..=whole.len() {
             let cut = &whole[..length];
-            drop((link(cut), address(cut), rule(cut, Family::Ipv4), default_route(cut)));
-            let answers = (failed_neighbour(cut), route(cut));
+            drop((read_link(cut), read_address(cut), rule(cut, Family::Ipv4), default_route(cut)));
+            let answers = (failed_neighbour(cut), answer(cut));
             assert!(answers.0.is_none(), "{length}");
         }
         assert_eq!(default_route(&whole), Some((0, 2)));

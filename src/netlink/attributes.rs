@@ -1,21 +1,21 @@
-//! Attributes of netlink as they are read: kind, length, value (netlink(7)). What is cut
-//! short is left out: nothing here is written back, and a message of which only a part is
-//! understood still tells that part.
+//! Attributes of netlink: kind, length, value (netlink(7)). Of what is read, what is cut
+//! short is left out: a message of which only a part is understood still tells that part.
 
 use netlink_packet_core::NlasIterator;
 
 /// The attributes of one object, by their kinds.
-#[derive(Clone, Copy)]
-pub(super) struct Fields<'a>(&'a [u8]);
+#[derive(Debug, Clone, Copy)]
+#[must_use]
+pub struct Fields<'a>(&'a [u8]);
 
 impl<'a> Fields<'a> {
     /// The attributes behind a header of `length` bytes.
-    pub(super) fn behind(payload: &'a [u8], length: usize) -> Self {
+    pub fn behind(payload: &'a [u8], length: usize) -> Self {
         Self(payload.get(length..).unwrap_or_default())
     }
 
     /// Each attribute, in their order.
-    pub(super) fn iter(self) -> impl Iterator<Item = (u16, &'a [u8])> {
+    pub fn iter(self) -> impl Iterator<Item = (u16, &'a [u8])> {
         NlasIterator::new(self.0).map_while(Result::ok).filter_map(|attribute| {
             let kind = attribute.kind();
             let whole = attribute.into_inner();
@@ -25,34 +25,41 @@ impl<'a> Fields<'a> {
     }
 
     /// The value of `kind`.
-    pub(super) fn get(self, kind: u16) -> Option<&'a [u8]> {
+    pub fn get(self, kind: u16) -> Option<&'a [u8]> {
         self.iter().find(|(found, _)| *found == kind).map(|(_, value)| value)
     }
 
     /// The attributes within `kind`; none where there is no such attribute.
-    pub(super) fn nested(self, kind: u16) -> Self {
+    pub fn nested(self, kind: u16) -> Self {
         Self(self.get(kind).unwrap_or_default())
     }
 
     /// A number in network order, as netfilter writes them.
-    pub(super) fn network(self, kind: u16) -> Option<u32> {
+    pub fn network(self, kind: u16) -> Option<u32> {
         self.get(kind)?.first_chunk().copied().map(u32::from_be_bytes)
     }
 
     /// A number of this machine's order, as routing and IPVS write them.
-    pub(super) fn native(self, kind: u16) -> Option<u32> {
+    pub fn native(self, kind: u16) -> Option<u32> {
         self.get(kind)?.first_chunk().copied().map(u32::from_ne_bytes)
     }
 
+    /// A name as the kernel writes it, up to its NUL; what is no UTF-8 is replaced.
+    pub fn name(self, kind: u16) -> Option<String> {
+        let bytes = self.get(kind)?.split(|&byte| byte == 0).next()?;
+        Some(String::from_utf8_lossy(bytes).into_owned())
+    }
+
     /// A text, up to its NUL.
-    pub(super) fn text(self, kind: u16) -> Option<&'a str> {
+    pub fn text(self, kind: u16) -> Option<&'a str> {
         let bytes = self.get(kind)?.split(|&byte| byte == 0).next()?;
         std::str::from_utf8(bytes).ok()
     }
 }
 
-/// Writes an attribute; what is asked for is short, so that its length fits.
-pub(super) fn put(out: &mut Vec<u8>, kind: u16, value: &[u8]) {
+/// Writes an attribute; values are names and addresses, and what nests a few of them, so
+/// that the length fits.
+pub fn put(out: &mut Vec<u8>, kind: u16, value: &[u8]) {
     let length = u16::try_from(value.len() + 4).unwrap_or(u16::MAX);
     out.extend_from_slice(&length.to_ne_bytes());
     out.extend_from_slice(&kind.to_ne_bytes());
