@@ -249,21 +249,34 @@ impl<'a> Transaction<'a> {
         }
     }
 
-    /// Goes back, and says how that went.
-    fn abort(&mut self, mut intent: Intent, cause: Cause) -> TransactionError {
+    /// Goes back after a failure.
+    fn abort(&mut self, intent: Intent, cause: Cause) -> TransactionError {
+        match self.give_up(intent, cause, Ending::Restored) {
+            Ok(cause) => TransactionError::Restored { cause },
+            Err(incomplete) => TransactionError::Incomplete(incomplete),
+        }
+    }
+
+    /// Gives an intent up for `cause`, which comes back when the state from before stands
+    /// again: `ending` is what the history calls that.
+    fn give_up(
+        &mut self,
+        mut intent: Intent,
+        cause: Cause,
+        ending: Ending,
+    ) -> Result<Cause, Box<Incomplete>> {
         intent.aborting = true;
         if let Err(error) = self.journal.abort(&intent) {
             tracing::warn!("the journal does not say that the transaction is undone: {error}");
         }
         match self.go_back(&intent) {
             Ok(()) => {
-                self.end(&intent, Ending::Restored, &self.owned_in(&intent.before));
-                TransactionError::Restored { cause }
+                self.end(&intent, ending, &self.owned_in(&intent.before));
+                Ok(cause)
             }
             Err((failure, remaining)) => {
                 self.end(&intent, Ending::Incomplete, &self.owned);
-                let incomplete = Incomplete { cause, failure, remaining };
-                TransactionError::Incomplete(Box::new(incomplete))
+                Err(Box::new(Incomplete { cause, failure, remaining }))
             }
         }
     }

@@ -5,7 +5,7 @@
 //! by the same executor, so a recovery that is itself interrupted is just begun again.
 
 use super::intent::{Ending, Intent, Purpose};
-use super::{Cause, Incomplete, Transaction, TransactionError, observe};
+use super::{Cause, Transaction, TransactionError, observe};
 use crate::plan::Plan;
 use crate::state::{Frame, Observation};
 
@@ -25,7 +25,7 @@ impl Transaction<'_> {
     /// # Errors
     /// [`TransactionError::Unread`] when nothing was tried, else
     /// [`TransactionError::Incomplete`].
-    pub fn recover(mut self, mut intent: Intent) -> Result<Recovered, TransactionError> {
+    pub fn recover(mut self, intent: Intent) -> Result<Recovered, TransactionError> {
         // Services that were adopted are ours when the ledger says so, not before.
         self.owned.services.extend(&intent.services() - &intent.adopted());
         // Nobody who asks to stop wants to leave this half done.
@@ -51,22 +51,9 @@ impl Transaction<'_> {
         } else {
             None
         };
-        intent.aborting = true;
-        if let Err(error) = self.journal.abort(&intent) {
-            tracing::warn!("the journal does not say that the transaction is undone: {error}");
-        }
-        match self.go_back(&intent) {
-            Ok(()) => {
-                self.end(&intent, Ending::Undone, &self.owned_in(&intent.before));
-                Ok(Recovered::Undone)
-            }
-            Err((failure, remaining)) => {
-                self.end(&intent, Ending::Incomplete, &self.owned);
-                let cause = failed.unwrap_or(Cause::Died);
-                let incomplete = Incomplete { cause, failure, remaining };
-                Err(TransactionError::Incomplete(Box::new(incomplete)))
-            }
-        }
+        self.give_up(intent, failed.unwrap_or(Cause::Died), Ending::Undone)
+            .map(|_| Recovered::Undone)
+            .map_err(TransactionError::Incomplete)
     }
 }
 
