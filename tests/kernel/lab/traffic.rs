@@ -171,21 +171,30 @@ impl Traffic {
         self.each_ends((1, from), who, |question| question.answer.is_err());
     }
 
-    /// How many answers to questions asked between two instants the line got that got
-    /// the fewest.
-    pub(crate) fn fewest(
-        &self,
-        from: Instant,
-        to: Instant,
-        who: impl Fn(&Line) -> bool,
-    ) -> (usize, String) {
+    /// How many questions of these lines were asked and answered between two instants.
+    pub(crate) fn answers(&self, from: Instant, to: Instant, who: impl Fn(&Line) -> bool) -> usize {
         let logs = self.logs();
         let inside = |question: &&Question| {
             question.answer.is_ok() && question.asked >= from && question.ended() <= to
         };
-        let count = |place: usize| logs[place].questions.iter().filter(inside).count();
-        let counts = self.places(who).into_iter().map(|at| (count(at), self.lines[at].to_string()));
-        counts.min().unwrap()
+        let of = |place: usize| logs[place].questions.iter().filter(inside).count();
+        self.places(who).into_iter().map(of).sum()
+    }
+
+    /// Those of these lines that asked nothing between two instants, and waited for nothing.
+    pub(crate) fn absent(
+        &self,
+        from: Instant,
+        to: Instant,
+        who: impl Fn(&Line) -> bool,
+    ) -> Vec<String> {
+        let logs = self.logs();
+        let there = |question: &Question| question.asked <= to && question.ended() >= from;
+        let absent = |place: &usize| {
+            let log = &logs[*place];
+            !log.waiting.is_some_and(|since| since <= to) && !log.questions.iter().any(there)
+        };
+        self.places(who).into_iter().filter(absent).map(|at| self.lines[at].to_string()).collect()
     }
 
     /// How often one of these lines failed after it had been answered.
