@@ -115,17 +115,33 @@ impl NetlinkError {
 pub struct Refusal {
     /// The sequence number of the request.
     pub sequence: u32,
-    /// The error.
+    /// The error; `EREMOTEIO` where the number is one of [`Private`].
     pub errno: Errno,
     /// Where in the request the error is, in bytes, where the kernel says so
     /// (`NLMSGERR_ATTR_OFFS`).
     pub offset: Option<u32>,
     /// The kernel's own words, where it has some (`NLMSGERR_ATTR_MSG`).
     pub text: Option<String>,
+    /// A number that only the part of the kernel that was asked can explain.
+    pub private: Option<Private>,
+}
+
+/// An error number beyond those of errno(3), such as ipset has of its own
+/// (`enum ipset_errno`, `linux/netfilter/ipset/ip_set.h`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Private {
+    /// The number, of 4096 and above.
+    pub number: u32,
+    /// The request behind its netlink header, as the kernel repeats it: ipset writes into
+    /// it which line of it is at fault.
+    pub request: Vec<u8>,
 }
 
 impl std::fmt::Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(private) = &self.private {
+            return write!(f, "error {}", private.number);
+        }
         let error = io::Error::from(self.errno);
         match &self.text {
             Some(text) => write!(f, "{error}: {text}"),
@@ -421,17 +437,26 @@ fn classify(message: &[u8]) -> Result<Reply<'_>, NetlinkError> {
             if code == 0 || (kind == NLMSG_DONE && code > 0) {
                 return Ok(Reply::Done((sequence, disturbed)));
             }
-            // MAX_ERRNO, linux/err.h.
-            if !(-4095..0).contains(&code) {
-                return Err(NetlinkError::Malformed(format!("the error number {code}")));
-            }
-            let errno = Errno::from_raw_os_error(-code);
+            let (errno, private) = error_number(code, payload)?;
             let (offset, text) =
                 if kind == NLMSG_ERROR { extended_ack(flags, payload) } else { (None, None) };
-            Ok(Reply::Refused(Refusal { sequence, errno, offset, text }))
+            Ok(Reply::Refused(Refusal { sequence, errno, offset, text, private }))
         }
         0..=15 => Err(NetlinkError::Malformed(format!("a control message of type {kind}"))),
         _ => Ok(Reply::Data(Message { kind, sequence, payload }, disturbed)),
+    }
+}
+
+/// What a negative `code` stands for; `payload` holds it and the request.
+fn error_number(code: i32, payload: &[u8]) -> Result<(Errno, Option<Private>), NetlinkError> {
+    // MAX_ERRNO, linux/err.h. Beyond it every part of netfilter counts for itself.
+    match code {
+        -4095..0 => Ok((Errno::from_raw_os_error(-code), None)),
+        -0xffff..-4095 => {
+            let request = payload.get(4 + HEADER..).unwrap_or_default().to_vec();
+            Ok((Errno::REMOTEIO, Some(Private { number: code.unsigned_abs(), request })))
+        }
+        _ => Err(NetlinkError::Malformed(format!("the error number {code}"))),
     }
 }
 
@@ -488,6 +513,22 @@ mod tests {
         assert_eq!(refusal.errno, Errno::EXIST);
         assert_eq!((refusal.offset, refusal.text.as_deref()), (Some(44), Some("no")));
         assert_eq!(refusal.sequence, 7);
+    }
+
+    #[test]
+    fn a_number_beyond_errno_comes_with_the_request_that_it_is_about() {
+        let mut payload = (-4103_i32).to_ne_bytes().to_vec();
+        payload.extend_from_slice(&[0; HEADER]);
+        payload.extend_from_slice(b"asks");
+        let bytes = message(NLMSG_ERROR, 0, &payload);
+        let Ok(Reply::Refused(refusal)) = classify(&bytes) else { panic!("not a refusal") };
+        assert_eq!(refusal.to_string(), "error 4103");
+        let request = b"asks".to_vec();
+        assert_eq!(refusal.private, Some(Private { number: 4103, request }));
+        for code in [-0x1_0000, i32::MIN, 1] {
+            let bytes = message(NLMSG_ERROR, 0, &code.to_ne_bytes());
+            assert!(matches!(classify(&bytes), Err(NetlinkError::Malformed(_))), "{code}");
+        }
     }
 
     #[test]

@@ -121,7 +121,7 @@ mod tests {
     fn refused(sequence: u32, errno: Errno) -> NetfilterError {
         let change = MarkSwitch { frame: FrameChange::Create, ..MarkSwitch::default() };
         let batch = super::super::encode::switch(&change, Generation(1)).expect("a batch");
-        error(&batch, &Refusal { sequence, errno, offset: None, text: None })
+        error(&batch, &Refusal { sequence, errno, offset: None, text: None, private: None })
     }
 
     #[test]
