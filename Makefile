@@ -7,12 +7,16 @@
 
 SHELL := /bin/bash -euo pipefail
 .DEFAULT_GOAL := help
-.PHONY: help setup rust demo build test format lint doc deny unit ring torture without bench golden clean
+.PHONY: help setup rust demo build test format lint doc deny unit kernel ring torture without fail-points bench golden clean
 
 TOOLS := target/tools
 DENY_VERSION := 0.20.2
 # Tests run two at a time: the machine that is emulated for them has one processor.
 RING := --test-threads=2
+# Beside another machine, the torture takes a quarter of an hour.
+TORTURE := FWMARKCTL_VM_TIMEOUT=3000 FWMARKCTL_RELEASE=$(CURDIR)/target/release/fwmarkctl tests/kernel/run
+# What gives packets their marks; see tests/kernel/matrix.
+BACKENDS := nftables
 
 # Builds a test program and says where it is.
 executable = cargo test --locked --no-run $(2) --test $(1) 2>&1 | tee /dev/stderr | sed -n 's/.*Executable.*(\(.*\))/\1/p'
@@ -35,7 +39,7 @@ build: setup
 demo: setup
 	@binary=$$($(call executable,demo)); tests/kernel/run "$$binary"
 
-test: setup format lint doc deny unit ring torture without
+test: setup format lint doc deny unit kernel
 	@echo "All checks and tests passed."
 
 format:
@@ -61,25 +65,34 @@ $(TOOLS)/deny:
 unit:
 	cargo test --locked
 
-# The kernel ring: one boot for all of it, and one for what is measured against the clock,
-# which nothing may run beside. That they ran is seen from their own last lines.
+# What needs a kernel with IPVS: the kernel ring once for each backend that marks, the
+# torture and the kernels that lack a half, several emulated machines at once; then what is
+# measured against the clock, which nothing may run beside.
+kernel: fail-points
+	@torture=$$($(call executable,torture,--features fail-points)); \
+	mkdir -p target/kernel; cp target/debug/fwmarkctl target/kernel/fail-points; \
+	ring=$$($(call executable,kernel)); \
+	without=$$($(call executable,kernel_without)); \
+	tests/kernel/rings "$$ring" "$(BACKENDS)" torture \
+		"FWMARKCTL_PROGRAM=$(CURDIR)/target/kernel/fail-points $(TORTURE) '$$torture' $(RING) --show-output" \
+		$(foreach module,ip_vs nf_tables,without-$(module) \
+		"FWMARKCTL_VM_WITHOUT=$(module) tests/kernel/run '$$without'")
+
+# The kernel ring alone; BACKENDS="iptables-nft iptables-legacy" chooses.
 ring:
-	@binary=$$($(call executable,kernel)); \
-	tests/kernel/run "$$binary" $(RING) --skip hitless:: --skip watch:: | tee target/ring.txt; \
-	grep -q '^test result: ok. [1-9]' target/ring.txt; \
-	tests/kernel/run "$$binary" --test-threads=1 hitless:: watch:: | tee target/ring-clock.txt; \
-	grep -q '^test result: ok. [1-9]' target/ring-clock.txt
+	@binary=$$($(call executable,kernel)); tests/kernel/rings "$$binary" "$(BACKENDS)"
+
+torture: fail-points
+	@binary=$$($(call executable,torture,--features fail-points)); \
+	$(TORTURE) "$$binary" $(RING) --show-output | tee target/torture.txt; \
+	grep -q '^test result: ok. [1-9]' target/torture.txt
 
 # Processes that die: at every call, in a build that is made for it; at any moment, in the
 # one that is released, which must not know how to be made to die.
-torture:
+fail-points:
 	cargo build --release --locked
 	@! grep -q FWMARKCTL_DIE_AT target/release/fwmarkctl
 	cargo test --locked --features fail-points --test fail_points
-	@binary=$$($(call executable,torture,--features fail-points)); \
-	FWMARKCTL_RELEASE=$(CURDIR)/target/release/fwmarkctl \
-	tests/kernel/run "$$binary" $(RING) --show-output | tee target/torture.txt; \
-	grep -q '^test result: ok. [1-9]' target/torture.txt
 
 # The same program on kernels that lack a half.
 without:
@@ -90,7 +103,7 @@ without:
 	done
 
 bench: setup
-	@for bench in apply journal; do \
+	@for bench in apply journal marking; do \
 		binary=$$(cargo bench --locked --no-run --bench $$bench 2>&1 | tee /dev/stderr | sed -n 's/.*Executable.*(\(.*\))/\1/p'); \
 		tests/kernel/run "$$binary" | tee target/bench-$$bench.md; \
 	done

@@ -132,7 +132,7 @@ fn files(folder: &Path) -> (History, RunJournal) {
 
 fn lead_to(to: &Compiled, journal: &dyn Journal) {
     let (nftables, ipvs, machine) = (Nftables::new(), KernelIpvs::new(), KernelMachine::new());
-    let director = Director { netfilter: &nftables, ipvs: &ipvs, machine: &machine };
+    let director = Director { netfilter: &[&nftables], ipvs: &ipvs, machine: &machine };
     let identity =
         Identity { transaction: TransactionId(1), boot: "bench".into(), author: Author::default() };
     let aim = Aim::new(&to.state, Purpose::Apply);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::compile::CompileError;
 use crate::config::ConfigErrors;
+use crate::import::ImportError;
 use crate::real_server::RealServerError;
 use crate::transaction::{Cause, LockError, TransactionError, Unreadable};
 
@@ -47,6 +48,9 @@ pub enum Error {
     /// A saved generation.
     #[error(transparent)]
     History(#[from] Unreadable),
+    /// What another tool wrote.
+    #[error(transparent)]
+    Import(#[from] ImportError),
     /// Preparing a real server.
     #[error(transparent)]
     RealServer(#[from] RealServerError),
@@ -103,6 +107,7 @@ impl Error {
             Self::Config(_)
             | Self::Compile(_)
             | Self::Usage { .. }
+            | Self::Import(_)
             | Self::Pending { .. }
             | Self::History(Unreadable::Missing(_))
             | Self::Transaction(TransactionError::Conflict(_)) => Exit::Refused,
@@ -126,6 +131,7 @@ impl Error {
         match self {
             Self::Config(_) | Self::Compile(_) => "config",
             Self::Usage { .. } | Self::History(Unreadable::Missing(_)) => "usage",
+            Self::Import(_) => "import",
             Self::Pending { .. } => "pending",
             Self::Expired(_) => "expired",
             Self::Lock(LockError::Held(_)) => "locked",

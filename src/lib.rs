@@ -14,8 +14,7 @@
 //! A transaction leads the kernel to a state, or leaves it as it was:
 //!
 //! ```no_run
-//! use fwmarkctl::backend::ipvs::KernelIpvs;
-//! use fwmarkctl::backend::{Director, machine::KernelMachine, nftables::Nftables};
+//! use fwmarkctl::backend::KernelDirector;
 //! use fwmarkctl::{compile, config, state, transaction};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -23,8 +22,6 @@
 //! let history = state::MarkBook::default();
 //! let past = compile::Past::of(&history);
 //! let compiled = compile::compile(&config.groups, &config.director, past)?;
-//! let (nftables, ipvs, machine) = (Nftables::new(), KernelIpvs::new(), KernelMachine::new());
-//! let director = Director { netfilter: &nftables, ipvs: &ipvs, machine: &machine };
 //! let identity = transaction::Identity {
 //!     transaction: state::TransactionId(1),
 //!     boot: "example".into(),
@@ -32,8 +29,9 @@
 //! };
 //! let (journal, mut progress) = (transaction::NoJournal, transaction::Silent);
 //! let aim = transaction::Aim::new(&compiled.state, transaction::Purpose::Apply);
-//! let outcome = transaction::Transaction::new(&director, identity, &journal, &mut progress)
-//!     .run(aim)?;
+//! let outcome = KernelDirector::new().with(|director| {
+//!     transaction::Transaction::new(director, identity, &journal, &mut progress).run(aim)
+//! })?;
 //! # drop(outcome);
 //! # Ok(())
 //! # }
@@ -46,11 +44,13 @@ pub mod config;
 pub mod error;
 #[cfg(feature = "fail-points")]
 pub mod fail_points;
+pub mod import;
 pub mod model;
 pub mod netlink;
 pub mod plan;
 pub mod preflight;
 pub mod real_server;
+pub mod regroup;
 pub mod render;
 pub mod state;
 pub mod transaction;

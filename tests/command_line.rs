@@ -89,20 +89,6 @@ fn usage_errors_exit_with_2_and_have_a_json_twin() {
 }
 
 #[test]
-fn what_comes_later_is_said_and_not_ignored() {
-    let config = format!("[director]\nbackend = \"iptables\"\n{WEB}");
-    let output = run(config.as_bytes(), &["-c", "-", "check"]);
-    assert_eq!(output.status.code(), Some(2));
-    let said = text(&output.stderr);
-    assert!(said.contains("yet") && said.contains("iptables"), "{said}");
-    for arguments in [["--backend", "iptables", "check"], ["compile", "--format", "iptables"]] {
-        let output = run(WEB.as_bytes(), &[&["-c", "-"], &arguments[..]].concat());
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
-        assert!(text(&output.stderr).contains("not supported yet"), "{}", text(&output.stderr));
-    }
-}
-
-#[test]
 fn bad_files_are_refused_by_name() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name);

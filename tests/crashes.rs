@@ -11,8 +11,8 @@ use std::cell::{Cell, RefCell};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
+use fwmarkctl::backend::Ipvs;
 use fwmarkctl::backend::memory::{Died, Fault, MemoryDirector};
-use fwmarkctl::backend::{Director, Ipvs};
 use fwmarkctl::plan::Plan;
 use fwmarkctl::state::{DirectorState, Ownership, TransactionId};
 use fwmarkctl::transaction::{
@@ -131,15 +131,14 @@ impl Machine {
     }
 
     fn with_transaction<T>(&self, work: impl FnOnce(Transaction<'_>) -> T) -> T {
-        let director =
-            Director { netfilter: &self.kernel, ipvs: &self.kernel, machine: &self.kernel };
         self.transactions.set(self.transactions.get() + 1);
         let identity = Identity {
             transaction: TransactionId(self.transactions.get()),
             boot: "b".into(),
             author: Author::default(),
         };
-        work(Transaction::new(&director, identity, &self.disk, &mut Silent))
+        self.kernel
+            .with(|director| work(Transaction::new(director, identity, &self.disk, &mut Silent)))
     }
 
     fn apply(&self, to: &DirectorState, purpose: Purpose) -> Result<Outcome, TransactionError> {
@@ -164,9 +163,8 @@ impl Machine {
 
     /// Whether the kernel holds `state` of ours, and of others what they made.
     fn holds(&self, state: &DirectorState) -> bool {
-        let director =
-            Director { netfilter: &self.kernel, ipvs: &self.kernel, machine: &self.kernel };
-        let seen = observe(&director, state, &Ownership::default()).expect("memory can be read");
+        let seen = self.kernel.with(|director| observe(director, state, &Ownership::default()));
+        let seen = seen.expect("memory can be read");
         let mut settings = states::foreign_settings();
         settings.extend(state.settings.clone());
         let foreign = states::foreign_services();
@@ -289,7 +287,7 @@ fn pairs() -> usize {
 fn try_pairs(part: u8, count: usize, work: impl Fn(usize, &DirectorState, &DirectorState)) {
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[part; 32]);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
-    let pair = (states::state(), states::state());
+    let pair = (states::state_of_any_marker(), states::state_of_any_marker());
     for number in 0..count {
         let (a, b) = pair.new_tree(&mut runner).expect("a pair").current();
         work(number, &a, &b);

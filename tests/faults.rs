@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::io;
 
 use fwmarkctl::backend::memory::{Fault, MemoryDirector};
-use fwmarkctl::backend::{Director, Frame, Ipvs, MarkRuleset, Netfilter};
+use fwmarkctl::backend::{Frame, Ipvs, MarkRuleset, Netfilter};
 use fwmarkctl::plan::{Plan, ServiceChange};
 use fwmarkctl::state::{DirectorState, Observation, Ownership, ServiceTable, TransactionId};
 use fwmarkctl::transaction::{
@@ -58,7 +58,7 @@ impl Journal for Notebook {
 
 /// Any state without settings, for tests without a journal.
 fn state() -> impl Strategy<Value = DirectorState> {
-    states::state().prop_map(|mut state| {
+    states::state_of_any_marker().prop_map(|mut state| {
         state.settings.clear();
         state
     })
@@ -78,20 +78,19 @@ fn run_with(
     adopt: bool,
     journal: &dyn Journal,
 ) -> Result<Outcome, TransactionError> {
-    let director = Director { netfilter: memory, ipvs: memory, machine: memory };
     let identity = Identity {
         transaction: TransactionId(memory.writes() as u64),
         boot: "b".into(),
         author: Author::default(),
     };
     let aim = Aim { adopt, ..Aim::new(desired, Purpose::Apply) };
-    Transaction::new(&director, identity, journal, &mut Silent).run(aim)
+    memory.with(|director| Transaction::new(director, identity, journal, &mut Silent).run(aim))
 }
 
 /// What the director holds of ours, compared with `wanted`: nothing is left to do.
 fn holds(memory: &MemoryDirector, wanted: &DirectorState) -> bool {
-    let director = Director { netfilter: memory, ipvs: memory, machine: memory };
-    let seen = observe(&director, wanted, &Ownership::default()).expect("memory can be read");
+    let seen = memory.with(|director| observe(director, wanted, &Ownership::default()));
+    let seen = seen.expect("memory can be read");
     Plan::between(&seen, wanted).is_empty() && memory.services().len() == wanted.services.len()
 }
 
@@ -133,8 +132,8 @@ proptest! {
 
     #[test]
     fn whichever_change_is_refused_the_state_before_returns(
-        a in states::state(),
-        b in states::state(),
+        a in states::state_of_any_marker(),
+        b in states::state_of_any_marker(),
     ) {
         // What settings were before is in the journal alone.
         let begin = || {
@@ -282,10 +281,10 @@ proptest! {
         memory.meddle_with_ruleset(|ruleset| {
             ruleset.frame = Frame::RulesDiffer(vec!["a rule of somebody".to_owned()]);
         });
-        let drifted = Netfilter::observe(&memory).unwrap().value;
+        let drifted = memory.on(a.marker).observe().unwrap().value;
         memory.set_fault(Some(Fault::RefuseChange(0)));
         if run(&memory, &b, false).is_err() {
-            prop_assert_eq!(Netfilter::observe(&memory).unwrap().value, drifted);
+            prop_assert_eq!(memory.on(a.marker).observe().unwrap().value, drifted);
         }
     }
 }
@@ -298,8 +297,8 @@ fn what_is_gone_already_need_not_be_removed() {
         use proptest::strategy::ValueTree;
         let (a, b) = (state(), state()).new_tree(&mut runner).expect("a pair").current();
         let memory = director_in(&a);
-        let director = Director { netfilter: &memory, ipvs: &memory, machine: &memory };
-        let seen = observe(&director, &b, &Ownership::default()).expect("memory can be read");
+        let seen = memory.with(|director| observe(director, &b, &Ownership::default()));
+        let seen = seen.expect("memory can be read");
         let plan = Plan::between(&seen, &b);
         let mut removals = plan.retire;
         removals.retain(|change| {

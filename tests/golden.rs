@@ -1,7 +1,7 @@
 //! Golden folders: a config, and what it becomes. `UPDATE_GOLDEN=1` writes them anew.
 //!
-//! In each folder of tests/golden: `config.toml`; `nft` and `ipvsadm`, the text for these
-//! tools; `compile.json`; `plan.json`, what leads from `before.toml` (or from nothing) to
+//! In each folder of tests/golden: `config.toml`; `nft`, `iptables`, `ip6tables` and
+//! `ipvsadm`, the text for these tools; `compile.json`; `plan.json`, what leads from `before.toml` (or from nothing) to
 //! the config. The shell completions are compared in the same way.
 
 use std::path::{Path, PathBuf};
@@ -57,7 +57,8 @@ fn configs_become_what_they_became_before() {
     assert!(folders.len() >= 8);
     for folder in folders {
         let config = folder.join("config.toml");
-        for (format, file) in [("nft", "nft"), ("ipvsadm", "ipvsadm"), ("json", "compile.json")] {
+        for format in ["nft", "iptables", "ip6tables", "ipvsadm", "json"] {
+            let file = if format == "json" { "compile.json" } else { format };
             let arguments = ["-c", config.to_str().expect("text"), "compile", "--format", format];
             compare(&folder.join(file), &fwmarkctl(&arguments), &mut differences);
         }
@@ -69,6 +70,41 @@ fn configs_become_what_they_became_before() {
         compare(&folder.join("plan.json"), &lines, &mut differences);
     }
     assert!(differences.is_empty(), "{differences:?} differ; UPDATE_GOLDEN=1 shows how");
+}
+
+/// What ships for firewalls and is made from an example.
+const SHIPPED: [(&str, &str); 3] = [
+    ("nft", "nftables/shop.nft"),
+    ("iptables", "iptables/shop.v4"),
+    ("ip6tables", "iptables/shop.v6"),
+];
+
+#[test]
+fn the_shipped_rules_are_those_of_the_example_that_they_name() {
+    let mut differences = Vec::new();
+    let example = home().join("examples/http3.toml");
+    for (format, file) in SHIPPED {
+        let arguments = ["-c", example.to_str().expect("text"), "compile", "--format", format];
+        compare(&home().join("rules").join(file), &fwmarkctl(&arguments), &mut differences);
+    }
+    assert!(differences.is_empty(), "{differences:?} differ; UPDATE_GOLDEN=1 shows how");
+}
+
+#[test]
+fn the_shipped_filters_accept_the_range_of_automatic_marks() {
+    let range = fwmarkctl::model::MarkRange::DEFAULT.to_string();
+    let masked = range.split('-').next().expect("a mark").to_owned() + "/0xffff0000";
+    let rules = [
+        ("nftables/accept.nft", &range),
+        ("iptables/accept.rules", &masked),
+        ("shorewall/rules", &masked),
+        ("README.md", &range),
+        ("README.md", &masked),
+    ];
+    for (file, marks) in rules {
+        let text = std::fs::read_to_string(home().join("rules").join(file)).expect("readable");
+        assert!(text.contains(marks.as_str()), "{marks} is not in {file}");
+    }
 }
 
 #[test]

@@ -11,13 +11,15 @@ fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("fail_points", &[][..]),
         ("state", &["model"][..]),
         ("plan", &["model", "state"][..]),
-        ("backend", &["model", "state", "plan", "netlink", "fail_points"][..]),
+        ("backend", &["model", "state", "plan", "render", "netlink", "fail_points"][..]),
         ("transaction", &["model", "state", "plan", "backend", "fail_points"][..]),
         ("real_server", &["model", "netlink", "transaction"][..]),
         ("preflight", &["model", "netlink", "state"][..]),
         ("config", &["model"][..]),
         ("compile", &["model", "state"][..]),
+        ("regroup", &["model", "state"][..]),
         ("render", &["model", "state"][..]),
+        ("import", &["model", "state", "regroup"][..]),
     ])
 }
 

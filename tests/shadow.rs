@@ -6,8 +6,10 @@ mod states;
 use std::cell::RefCell;
 
 use fwmarkctl::backend::memory::{Fault, MemoryDirector};
-use fwmarkctl::backend::{Director, Generation, MarkRuleset, Netfilter, NetfilterError, Observed};
-use fwmarkctl::model::{Mark, PortRange, Protocol};
+use fwmarkctl::backend::{
+    CountedRuleset, Director, Generation, MarkRuleset, Netfilter, NetfilterError, Observed,
+};
+use fwmarkctl::model::{Mark, Marker, PortRange, Protocol};
 use fwmarkctl::plan::{Action, MarkSwitch, Plan, Summary};
 use fwmarkctl::state::{
     DirectorState, MarkEntry, MarkKey, Marking, Observation, Ownership, TransactionId,
@@ -42,6 +44,14 @@ struct Beside<'a> {
 }
 
 impl Netfilter for Beside<'_> {
+    fn marker(&self) -> Marker {
+        Marker::Nftables
+    }
+
+    fn observe_counted(&self) -> Result<Observed<CountedRuleset>, NetfilterError> {
+        self.memory.observe_counted()
+    }
+
     fn observe(&self) -> Result<Observed<MarkRuleset>, NetfilterError> {
         Netfilter::observe(self.memory)
     }
@@ -62,7 +72,7 @@ fn run(
     memory: &MemoryDirector,
     desired: &DirectorState,
 ) -> Result<Outcome, TransactionError> {
-    let director = Director { netfilter, ipvs: memory, machine: memory };
+    let director = Director { netfilter: &[netfilter], ipvs: memory, machine: memory };
     let identity = Identity {
         transaction: TransactionId(memory.writes() as u64),
         boot: "b".into(),
@@ -79,7 +89,7 @@ fn director_in(state: &DirectorState) -> MemoryDirector {
 }
 
 fn seen(memory: &MemoryDirector, wanted: &DirectorState) -> Observation {
-    let director = Director { netfilter: memory, ipvs: memory, machine: memory };
+    let director = Director { netfilter: &[memory], ipvs: memory, machine: memory };
     observe(&director, wanted, &Ownership::default()).expect("memory can be read")
 }
 

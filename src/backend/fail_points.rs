@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::{
-    ActivityTable, Generation, Ipvs, IpvsError, Machine, MachineError, MarkRuleset, Netfilter,
-    NetfilterError, Observed,
+    ActivityTable, CountedRuleset, Generation, Ipvs, IpvsError, Machine, MachineError, MarkRuleset,
+    Netfilter, NetfilterError, Observed,
 };
 use crate::fail_points::call;
+use crate::model::Marker;
 use crate::plan::{MarkSwitch, ServiceChange, SettingChange};
 use crate::state::{ServiceKey, ServiceTable, SettingKey, Settings};
 
@@ -17,6 +18,18 @@ pub struct FailPoints<T>(pub T);
 impl<T: Netfilter> Netfilter for FailPoints<T> {
     fn observe(&self) -> Result<Observed<MarkRuleset>, NetfilterError> {
         self.0.observe()
+    }
+
+    fn marker(&self) -> Marker {
+        self.0.marker()
+    }
+
+    fn observe_counted(&self) -> Result<Observed<CountedRuleset>, NetfilterError> {
+        self.0.observe_counted()
+    }
+
+    fn tidy(&self) {
+        self.0.tidy();
     }
 
     fn switch(&self, change: &MarkSwitch, at: Generation) -> Result<(), NetfilterError> {

@@ -4,12 +4,13 @@
 //! how the transaction's way back is tested. It never stands in for the kernel ring.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Activity, ActivityTable, Frame, Generation, Ipvs, IpvsError, Machine, MachineError,
-    MarkRuleset, Netfilter, NetfilterError, Observed,
+    Activity, ActivityTable, CountedRuleset, Director, Frame, Generation, Ipvs, IpvsError, Machine,
+    MachineError, MarkCounts, MarkRuleset, Netfilter, NetfilterError, Observed,
 };
+use crate::model::Marker;
 use crate::netlink::NetlinkError;
 use crate::plan::{
     ChainChange, EntryChange, FrameChange, MarkSwitch, ServiceChange, SettingChange, SourceChange,
@@ -51,7 +52,7 @@ pub struct MemoryDirector {
 
 #[derive(Debug, Default)]
 struct Kernel {
-    ruleset: MarkRuleset,
+    rulesets: BTreeMap<Marker, MarkRuleset>,
     generation: u32,
     services: ServiceTable,
     settings: Settings,
@@ -108,7 +109,9 @@ impl MemoryDirector {
     /// Edits the ruleset as somebody else would.
     pub fn meddle_with_ruleset(&self, edit: impl FnOnce(&mut MarkRuleset)) {
         let mut kernel = self.kernel.borrow_mut();
-        edit(&mut kernel.ruleset);
+        let there = kernel.rulesets.iter().find(|(_, ruleset)| !ruleset.is_absent());
+        let marker = there.map(|(marker, _)| *marker).unwrap_or_default();
+        edit(kernel.rulesets.entry(marker).or_default());
         kernel.generation += 1;
     }
 
@@ -128,15 +131,67 @@ impl MemoryDirector {
     }
 }
 
+impl MemoryDirector {
+    /// Works with all of it.
+    pub fn with<T>(&self, work: impl FnOnce(&Director<'_>) -> T) -> T {
+        let [first, second, third] = Marker::ALL.map(|marker| self.on(marker));
+        work(&Director { netfilter: &[&first, &second, &third], ipvs: self, machine: self })
+    }
+
+    /// One of its markers.
+    pub fn on(&self, marker: Marker) -> MemoryMarker<'_> {
+        MemoryMarker { director: self, marker }
+    }
+}
+
+/// One of the markers of a director in memory.
+#[derive(Debug, Clone, Copy)]
+pub struct MemoryMarker<'a> {
+    director: &'a MemoryDirector,
+    marker: Marker,
+}
+
 impl Netfilter for MemoryDirector {
+    fn marker(&self) -> Marker {
+        Marker::Nftables
+    }
+
     fn observe(&self) -> Result<Observed<MarkRuleset>, NetfilterError> {
-        let kernel = self.kernel.borrow();
-        let generation = Generation(kernel.generation);
-        Ok(Observed { value: kernel.ruleset.clone(), generation })
+        self.on(Marker::Nftables).observe()
+    }
+
+    fn observe_counted(&self) -> Result<Observed<CountedRuleset>, NetfilterError> {
+        self.on(Marker::Nftables).observe_counted()
     }
 
     fn switch(&self, change: &MarkSwitch, at: Generation) -> Result<(), NetfilterError> {
-        let mut kernel = self.kernel.borrow_mut();
+        self.on(Marker::Nftables).switch(change, at)
+    }
+
+    fn settle(&self) {}
+}
+
+impl Netfilter for MemoryMarker<'_> {
+    fn marker(&self) -> Marker {
+        self.marker
+    }
+
+    fn observe(&self) -> Result<Observed<MarkRuleset>, NetfilterError> {
+        let kernel = self.director.kernel.borrow();
+        let generation = Generation(kernel.generation);
+        let value = kernel.rulesets.get(&self.marker).cloned().unwrap_or_default();
+        Ok(Observed { value, generation })
+    }
+
+    /// Nothing passes here that could be counted.
+    fn observe_counted(&self) -> Result<Observed<CountedRuleset>, NetfilterError> {
+        let Observed { value: ruleset, generation } = self.observe()?;
+        let counts = MarkCounts::new();
+        Ok(Observed { value: CountedRuleset { ruleset, counts }, generation })
+    }
+
+    fn switch(&self, change: &MarkSwitch, at: Generation) -> Result<(), NetfilterError> {
+        let mut kernel = self.director.kernel.borrow_mut();
         kernel.writes += 1;
         match kernel.fault {
             Some(Fault::Meddle { after: 0, times }) if times > 0 => {
@@ -154,7 +209,8 @@ impl Netfilter for MemoryDirector {
         if kernel.refuses() {
             return Err(refused(&"the switch", "the memory director was told to"));
         }
-        kernel.ruleset = switched(&kernel.ruleset, change)?;
+        let ruleset = kernel.rulesets.entry(self.marker).or_default();
+        *ruleset = switched(ruleset, change)?;
         kernel.generation += 1;
         if kernel.fault == Some(Fault::LoseAnswer) {
             return Err(NetfilterError::Unknown(NetlinkError::Overrun));
@@ -182,6 +238,9 @@ fn switched(from: &MarkRuleset, change: &MarkSwitch) -> Result<MarkRuleset, Netf
         }
         FrameChange::RewriteRules => to.frame = Frame::Intact,
         FrameChange::Keep => {}
+    }
+    if change.frame != FrameChange::Keep {
+        to.form = change.form;
     }
     exchange(&mut to.entries, &change.entries, |one, other| one.lookup() == other.lookup())?;
     exchange(&mut to.shadow, &change.shadow, |_, _| true)?;

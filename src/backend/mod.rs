@@ -6,7 +6,10 @@
 
 #[cfg(feature = "fail-points")]
 pub mod fail_points;
+pub mod ipset;
+pub mod iptables;
 pub mod ipvs;
+mod kernel;
 pub mod machine;
 pub mod memory;
 pub mod nftables;
@@ -14,10 +17,15 @@ mod traffic;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rustix::thread::{MembarrierCommand, membarrier};
+
+use crate::model::Marker;
 use crate::netlink::NetlinkError;
 use crate::plan::{MarkSwitch, ServiceChange, SettingChange};
+use crate::state::MarkingHalf;
 use crate::state::{DestinationKey, ServiceKey, ServiceTable, SettingKey, Settings};
 pub use crate::state::{Frame, Generation, MarkRuleset};
+pub use kernel::KernelDirector;
 pub use traffic::{
     Count, CountedRuleset, DestinationStatistics, MarkCounts, ServiceStatistics, Statistics,
     StatisticsTable, Traffic,
@@ -49,12 +57,30 @@ pub enum NetfilterError {
     /// No privilege.
     #[error("nftables needs CAP_NET_ADMIN")]
     Privilege,
+    /// No privilege, says a program of iptables.
+    #[error("{0} needs to be run as root, with CAP_NET_ADMIN and CAP_NET_RAW")]
+    PrivilegeOf(String),
+    /// A program of iptables failed; nothing was changed.
+    #[error("{program} failed: {reason}")]
+    Tool {
+        /// Its name.
+        program: String,
+        /// Why, in its words.
+        reason: String,
+    },
     /// The kernel has no nf_tables, or lacks a part of it.
     #[error("this kernel has no nf_tables: {0}")]
     Unsupported(String),
+    /// This machine lacks what writes these marks.
+    #[error("{0}")]
+    Missing(String),
     /// The switch was sent, and whether it was committed is not known: the ledger tells.
     #[error("whether the switch was committed is not known")]
     Unknown(#[source] NetlinkError),
+    /// One part of the switch was committed, another one was not, and the first could not be
+    /// put back: iptables has a transaction for each table of each family.
+    #[error("the marks are changed in part: {0}")]
+    Halved(String),
     /// Talking to the kernel failed before anything was sent.
     #[error("cannot read the nftables ruleset")]
     Netlink(#[from] NetlinkError),
@@ -123,6 +149,13 @@ pub enum MachineError {
     Netlink(#[from] NetlinkError),
 }
 
+impl NetfilterError {
+    /// Whether the marks may be others than before.
+    pub fn is_uncertain(&self) -> bool {
+        matches!(self, Self::Unknown(_) | Self::Halved(_))
+    }
+}
+
 impl From<IpvsError> for MachineError {
     fn from(error: IpvsError) -> Self {
         Self::Ipvs(Box::new(error))
@@ -143,11 +176,20 @@ pub type ActivityTable = BTreeMap<(ServiceKey, DestinationKey), Activity>;
 
 /// The marking half of a director. Owns one table or its chains, and nothing else.
 pub trait Netfilter {
+    /// Which one it is.
+    fn marker(&self) -> Marker;
+
     /// Reads what is ours.
     ///
     /// # Errors
     /// [`NetfilterError`], never [`NetfilterError::Refused`].
     fn observe(&self) -> Result<Observed<MarkRuleset>, NetfilterError>;
+
+    /// As [`Netfilter::observe`], with what each entry counted.
+    ///
+    /// # Errors
+    /// As [`Netfilter::observe`].
+    fn observe_counted(&self) -> Result<Observed<CountedRuleset>, NetfilterError>;
 
     /// Takes one atomic step from what was observed at `at`, after which the generation is
     /// the [next](Generation::next). On any error but [`NetfilterError::Unknown`] nothing
@@ -160,6 +202,9 @@ pub trait Netfilter {
     /// Waits until no packet that was marked before the last switch is still on its way
     /// to IPVS.
     fn settle(&self);
+
+    /// Removes what an interrupted switch prepared and nothing uses.
+    fn tidy(&self) {}
 }
 
 /// The scheduling half: the virtual services that are ours.
@@ -203,10 +248,77 @@ pub trait Machine {
 
 /// Both halves, and the machine that they are on.
 pub struct Director<'a> {
-    /// What marks.
-    pub netfilter: &'a dyn Netfilter,
+    /// What can mark: one of each [`Marker`] that there may be.
+    pub netfilter: &'a [&'a dyn Netfilter],
     /// What schedules.
     pub ipvs: &'a dyn Ipvs,
     /// What else is needed.
     pub machine: &'a dyn Machine,
+}
+
+impl Director<'_> {
+    /// What marks by `marker`.
+    ///
+    /// # Errors
+    /// [`NetfilterError::Unsupported`] where this director has none.
+    pub fn marker(&self, marker: Marker) -> Result<&dyn Netfilter, NetfilterError> {
+        let found = self.netfilter.iter().find(|netfilter| netfilter.marker() == marker);
+        found.copied().ok_or_else(|| missing(marker))
+    }
+
+    /// Reads what all markers hold of ours. The one that counts is `wanted`; where that has
+    /// nothing and shall get nothing, the one that has something.
+    ///
+    /// # Errors
+    /// [`NetfilterError`] of `wanted`; and of any other, but that the machine has not got it.
+    pub fn marking(&self, wanted: Marker, to_empty: bool) -> Result<MarkingHalf, NetfilterError> {
+        let mut found = Vec::new();
+        for netfilter in self.netfilter {
+            let marker = netfilter.marker();
+            match netfilter.observe() {
+                Ok(observed) => found.push((marker, observed)),
+                Err(NetfilterError::Unsupported(why) | NetfilterError::Missing(why))
+                    if marker != wanted =>
+                {
+                    tracing::debug!(%marker, why, "nothing of ours is there");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let commits = found.iter().find(|(marker, _)| *marker == Marker::Nftables);
+        let commits = commits.map(|(_, observed)| observed.generation).unwrap_or_default();
+        let place = |wanted: Marker| found.iter().position(|(marker, _)| *marker == wanted);
+        let is_there = |at: &usize| !found[*at].1.value.is_absent();
+        let marking = || (0..found.len()).find(is_there);
+        let first = if to_empty {
+            place(wanted).filter(is_there).or_else(marking).or_else(|| place(wanted))
+        } else {
+            place(wanted)
+        };
+        let Some(first) = first else { return Err(missing(wanted)) };
+        let (marker, Observed { value: ruleset, generation }) = found.swap_remove(first);
+        let others = found.into_iter().map(|(marker, observed)| (marker, observed.value));
+        let mut elsewhere: Vec<_> = others.filter(|(_, other)| !other.is_absent()).collect();
+        elsewhere.sort_by_key(|(marker, _)| *marker);
+        Ok(MarkingHalf { marker, ruleset, elsewhere, generation, commits })
+    }
+
+    /// Removes what interrupted switches prepared and nothing uses.
+    pub fn tidy(&self) {
+        self.netfilter.iter().for_each(|netfilter| netfilter.tidy());
+    }
+}
+
+/// Waits until no CPU can still be handling a packet that was marked before the switch: an
+/// RCU period, which a global memory barrier takes (membarrier(2); 11 to 19 ms).
+fn settle_packets() {
+    if let Err(errno) = membarrier(MembarrierCommand::Global) {
+        // A kernel without it: a retired server may meet a packet that was marked
+        // microseconds before. It is refused, and its client tries again.
+        tracing::debug!(%errno, "no global memory barrier");
+    }
+}
+
+fn missing(marker: Marker) -> NetfilterError {
+    NetfilterError::Missing(format!("{marker} is not there"))
 }

@@ -8,10 +8,7 @@ use super::args::ApplyOptions;
 use super::output::{Output, Tone, note};
 use super::session::Session;
 use super::{Context, await_confirmation, confirm, plan, record_error};
-use crate::backend::Director;
-use crate::backend::ipvs::KernelIpvs;
-use crate::backend::machine::KernelMachine;
-use crate::backend::nftables::Nftables;
+use crate::backend::KernelDirector;
 use crate::compile::Compiled;
 use crate::error::{Error, Exit};
 use crate::plan::Plan;
@@ -61,9 +58,9 @@ fn try_out(
     adopt: bool,
 ) -> Result<Exit, Error> {
     let before = {
-        let (nftables, ipvs, machine) = (Nftables::new(), KernelIpvs::new(), KernelMachine::new());
-        let director = Director { netfilter: &nftables, ipvs: &ipvs, machine: &machine };
-        let observed = observe(&director, &compiled.state, &session.run.owned());
+        let owned = session.run.owned();
+        let observed =
+            KernelDirector::new().with(|kernel| observe(kernel, &compiled.state, &owned));
         observed.map_err(TransactionError::Unread)?.state()
     };
     let tried = compiled.state.holding_back(&before);

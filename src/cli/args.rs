@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::config::ServerName;
-use crate::model::Prefix;
+use crate::model::{BackendKind, Prefix};
 
 /// Firewall marks and IPVS virtual services as one thing.
 #[derive(Debug, Parser)]
@@ -71,6 +71,15 @@ pub enum Backend {
     Iptables,
 }
 
+impl From<Backend> for BackendKind {
+    fn from(backend: Backend) -> Self {
+        match backend {
+            Backend::Nftables => Self::Nftables,
+            Backend::Iptables => Self::Iptables,
+        }
+    }
+}
+
 /// How to print.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum OutputFormat {
@@ -109,6 +118,9 @@ pub enum Command {
         /// Exit with 3 when something would change
         #[arg(long)]
         detailed_exitcode: bool,
+        /// Show what taking over services that somebody else made on our marks would change
+        #[arg(long)]
+        adopt: bool,
     },
     /// Make the kernel hold what the configuration says, as one transaction
     #[command(after_help = "Exit codes: 0 done or in sync, 1 failed and the state from before \
@@ -197,12 +209,30 @@ pub enum Command {
     /// The named services that `services` takes; needs no privilege
     #[command(subcommand)]
     Preset(PresetCommand),
+    /// Print what this director holds of ours as a configuration; read none
+    #[command(
+        after_help = "What a configuration cannot say is told on standard error, and as comments."
+    )]
+    Export,
     /// Look for what on this director would stop traffic, and say what mends it
     #[command(after_help = "Exit codes: 0 nothing stops traffic, 3 something does")]
     Doctor {
         /// Only these groups
         #[arg(value_name = "GROUP")]
         groups: Vec<String>,
+    },
+    /// Make groups of what other tools hold, as TOML; say what is in no group, and why
+    #[command(after_help = "Before its files stands the format: ipvsadm (ipvsadm -Sn), iptables \
+                            (iptables-save),\nnft (nft -j list ruleset), keepalived, ldirectord; \
+                            '-' is standard input.\n\nExamples:\n  \
+                            fwmarkctl import ipvsadm ipvs.rules iptables rules.v4 rules.v6\n  \
+                            ipvsadm -Sn | fwmarkctl import ipvsadm - nft ruleset.json\n\n\
+                            Exit codes: 0 all was turned, 2 a file cannot be read, 3 something \
+                            was not turned")]
+    Import {
+        /// Formats, each before its files
+        #[arg(value_name = "FORMAT FILE", required = true)]
+        files: Vec<String>,
     },
     /// Explain an error of the configuration, with an example, or a finding of the doctor
     Explain {

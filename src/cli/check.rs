@@ -7,7 +7,7 @@ use super::output::FORMAT;
 use crate::error::{Error, Exit};
 
 pub(super) fn run(context: &mut Context) -> Result<Exit, Error> {
-    let (config, compiled) = context.load_and_compile()?;
+    let (config, compiled) = context.compile_unseen()?;
     let groups = &config.groups;
     let enabled = groups.iter().filter(|group| group.enabled).count();
     let (rules, services) = (compiled.state.marking.len(), compiled.state.services.len());

@@ -7,31 +7,33 @@ use super::args::CompileFormat;
 use super::output::FORMAT;
 use crate::compile::Compiled;
 use crate::error::{Error, Exit};
+use crate::model::Family;
 use crate::render;
 use crate::state::{
-    Destination, ServiceFlags, ServiceKey, Source, SourceEntry, SourceKey, VirtualService,
+    Destination, DirectorState, ServiceFlags, ServiceKey, Source, SourceEntry, SourceKey,
+    VirtualService,
 };
 
 pub(super) fn run(context: &mut Context, format: CompileFormat) -> Result<Exit, Error> {
-    let (name, render): (_, fn(&crate::state::DirectorState) -> String) = match format {
+    let (name, render): (_, fn(&DirectorState) -> String) = match format {
         CompileFormat::Nft => ("nft", render::nft),
         CompileFormat::Ipvsadm => ("ipvsadm", render::ipvsadm),
+        CompileFormat::Iptables => {
+            ("iptables", |state| render::iptables::iptables(state, Family::Ipv4))
+        }
+        CompileFormat::Ip6tables => {
+            ("ip6tables", |state| render::iptables::iptables(state, Family::Ipv6))
+        }
         CompileFormat::Json => {
-            let document = document(&context.compile()?);
+            let document = document(&context.compile_unseen()?.1);
             let mut bytes = serde_json::to_vec_pretty(&document)
                 .map_err(|error| Error::Output(error.into()))?;
             bytes.push(b'\n');
             context.output.raw(&bytes)?;
             return Ok(Exit::Done);
         }
-        CompileFormat::Iptables | CompileFormat::Ip6tables => {
-            return Err(Error::Usage {
-                message: "the iptables backend is not supported yet".to_owned(),
-                hint: Some("fwmarkctl compile --format nft".to_owned()),
-            });
-        }
     };
-    let text = render(&context.compile()?.state);
+    let text = render(&context.compile_unseen()?.1.state);
     if context.output.is_json() {
         context.output.json(&json!({ "format": FORMAT, "tool": name, "text": text }))?;
     } else {

@@ -20,7 +20,8 @@ fn hint(error: &Error) -> Option<String> {
         ) => cause_hint(cause),
         Error::Transaction(TransactionError::Conflict(_)) => Some(
             "give the group another mark, remove the service with `ipvsadm -D`, \
-             or take it over with `fwmarkctl apply --adopt`"
+             or take it over with `fwmarkctl apply --adopt`; `fwmarkctl plan --adopt` shows what \
+             that would change"
                 .to_owned(),
         ),
         Error::Transaction(TransactionError::Incomplete(_)) => Some(
@@ -47,6 +48,7 @@ fn hint(error: &Error) -> Option<String> {
         Error::Lock(LockError::Held(_)) => Some("run it again without --no-wait".to_owned()),
         Error::RealServer(error) => error.remedy(),
         Error::Config(_)
+        | Error::Import(_)
         | Error::Record { .. }
         | Error::File { .. }
         | Error::History(Unreadable::File { .. })
@@ -60,6 +62,9 @@ fn cause_hint(cause: &Cause) -> Option<String> {
     match cause {
         Cause::Netfilter(NetfilterError::Privilege) | Cause::Ipvs(IpvsError::Privilege) => {
             Some(privilege.to_owned())
+        }
+        Cause::Netfilter(NetfilterError::PrivilegeOf(_)) => {
+            Some("run it as root, or with CAP_NET_ADMIN and CAP_NET_RAW".to_owned())
         }
         Cause::Netfilter(NetfilterError::Unsupported(_)) => Some("modprobe nf_tables".to_owned()),
         Cause::Ipvs(IpvsError::Unsupported) => Some("modprobe ip_vs".to_owned()),
@@ -98,6 +103,13 @@ fn conflicts(error: &Error) -> Vec<String> {
     }
 }
 
+/// Where in the files of other tools.
+fn spans(error: &Error) -> Vec<Value> {
+    let Error::Import(error) = error else { return Vec::new() };
+    let (file, line) = error.place();
+    vec![json!({ "file": file, "line": line, "column": line.map(|_| 1) })]
+}
+
 /// The error as one JSON document.
 pub(super) fn document(error: &Error) -> Value {
     if let Error::Config(errors) = error {
@@ -107,7 +119,7 @@ pub(super) fn document(error: &Error) -> Value {
         "kind": error.kind(),
         "message": error.sentence(),
         "hint": hint(error),
-        "spans": [],
+        "spans": spans(error),
     });
     if !remaining(error).is_empty() {
         body["remaining"] = json!(remaining(error));

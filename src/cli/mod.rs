@@ -12,9 +12,11 @@ mod connections;
 mod doctor;
 mod environment;
 mod explain;
+mod export;
 mod failure;
 mod groups;
 mod history;
+mod import;
 mod output;
 mod plan;
 mod preset;
@@ -36,20 +38,18 @@ use std::io::{self, IsTerminal, Read};
 use std::path::Path;
 use std::rc::Rc;
 
-use args::{Arguments, Backend, Command, Global};
+use args::{Arguments, Command, Global};
 pub use environment::Environment;
 use output::{Output, note};
 use signals::Signals;
 
-use crate::backend::Director;
-use crate::backend::ipvs::KernelIpvs;
-use crate::backend::machine::KernelMachine;
-use crate::backend::nftables::Nftables;
+use crate::backend::KernelDirector;
+use crate::backend::iptables::variant_in_use;
 use crate::compile::{Compiled, Past, compile};
 use crate::config::{Config, Input, Instead, Look, MAX_FILE, Options, Sources, load};
 use crate::error::{Error, Exit};
-use crate::model::{KNOWN_SCHEDULERS, KernelName};
-use crate::state::{DirectorState, MarkBook, Marking, Observation};
+use crate::model::{BackendKind, KNOWN_SCHEDULERS, KernelName};
+use crate::state::{DirectorState, MarkBook, Marking, Observation, Settings};
 use crate::transaction::{Found, TransactionError, Trial, observe};
 
 /// Where an administrator keeps presets.
@@ -67,7 +67,9 @@ pub fn run(arguments: Arguments, environment: Environment) -> Exit {
     let result = match command {
         Command::Check => check::run(&mut context),
         Command::Compile { format } => compile::run(&mut context, format),
-        Command::Plan { detailed_exitcode } => plan::run(&mut context, detailed_exitcode),
+        Command::Plan { detailed_exitcode, adopt } => {
+            plan::run(&mut context, detailed_exitcode, adopt)
+        }
         Command::Apply(options) => apply::run(&mut context, &options),
         Command::Watch(options) => watch::run(&mut context, &options),
         Command::Confirm { no_wait } => confirm::run(&mut context, no_wait),
@@ -86,6 +88,8 @@ pub fn run(arguments: Arguments, environment: Environment) -> Exit {
         Command::RealServer(command) => realserver::run(&mut context, &command),
         Command::Preset(what) => preset::run(&mut context, &what),
         Command::Doctor { groups } => doctor::run(&mut context, &groups),
+        Command::Import { files } => import::run(&mut context, &files),
+        Command::Export => export::run(&mut context),
         Command::Explain { code } => explain::run(&mut context, &code),
         Command::Completions { shell } => completions::run(&mut context, shell),
     };
@@ -144,12 +148,6 @@ impl Context {
 
     /// The configuration, with another text in place of one of its files.
     fn load_with(&mut self, instead: Option<Instead<'_>>) -> Result<Config, Error> {
-        if self.global.backend == Some(Backend::Iptables) {
-            return Err(Error::Usage {
-                message: "the iptables backend is not supported yet".to_owned(),
-                hint: Some("leave --backend out: nftables is the default".to_owned()),
-            });
-        }
         let sources = if self.global.config.is_empty() {
             Sources::default_location(Path::new("/"))
         } else {
@@ -167,7 +165,10 @@ impl Context {
             extra_schedulers: &extra_schedulers,
             instead,
         };
-        let config = load(sources, &options)?;
+        let mut config = load(sources, &options)?;
+        if let Some(backend) = self.global.backend {
+            config.director.backend = backend.into();
+        }
         let look = Look { colour: self.output.colors_errors(), ..Look::PLAIN };
         // What is tried out instead was shown when it was read as it is.
         if !self.global.quiet && instead.is_none() {
@@ -200,7 +201,22 @@ impl Context {
         &mut self,
         instead: Option<Instead<'_>>,
     ) -> Result<(Config, Compiled), Error> {
-        let config = self.load_with(instead)?;
+        let mut config = self.load_with(instead)?;
+        let director = &mut config.director;
+        if director.backend == BackendKind::Iptables && director.variant.is_none() {
+            director.variant = variant_in_use();
+        }
+        self.compile_config(config)
+    }
+
+    /// What the configuration becomes, without a look at the machine: where it leaves open
+    /// which iptables is meant, that is nobody's.
+    fn compile_unseen(&mut self) -> Result<(Config, Compiled), Error> {
+        let config = self.load_with(None)?;
+        self.compile_config(config)
+    }
+
+    fn compile_config(&self, config: Config) -> Result<(Config, Compiled), Error> {
         let marks = self.marks();
         let past = Past { marks: &marks, marking: &|| self.last_marking() };
         let compiled = compile(&config.groups, &config.director, past)?;
@@ -212,6 +228,13 @@ impl Context {
         let history = self.history();
         let head = history.head().ok().flatten().and_then(|head| history.read(head).ok());
         head.map(|saved| saved.state.marking).unwrap_or_default()
+    }
+
+    /// The settings of the generation that counts, as they were asked for.
+    fn last_settings(&self) -> Settings {
+        let history = self.history();
+        let head = history.head().ok().flatten().and_then(|head| history.read(head).ok());
+        head.map(|saved| saved.state.settings).unwrap_or_default()
     }
 
     /// The marks that groups had. Without a history, or without the right to read it,
@@ -265,9 +288,9 @@ impl Context {
 
     /// Reads the kernel: what is ours, and what is in the way of `desired`.
     fn observe(&self, desired: &DirectorState) -> Result<Observation, Error> {
-        let (nftables, ipvs, machine) = (Nftables::new(), KernelIpvs::new(), KernelMachine::new());
-        let director = Director { netfilter: &nftables, ipvs: &ipvs, machine: &machine };
-        observe(&director, desired, &self.run_journal()?.owned())
+        let owned = self.run_journal()?.owned();
+        KernelDirector::new()
+            .with(|kernel| observe(kernel, desired, &owned))
             .map_err(|cause| TransactionError::Unread(cause).into())
     }
 }

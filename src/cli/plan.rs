@@ -8,13 +8,13 @@ use crate::error::{Error, Exit};
 use crate::plan::{Action, ChangeLine, Conflict, Object, Phase, Plan, Summary};
 use crate::transaction::TransactionError;
 
-pub(super) fn run(context: &mut Context, detailed: bool) -> Result<Exit, Error> {
+pub(super) fn run(context: &mut Context, detailed: bool, adopt: bool) -> Result<Exit, Error> {
     let compiled = context.compile()?;
     let unfinished = context.unfinished()?;
     let desired = &unfinished.now(compiled.state);
     let observed = context.observe(desired)?;
     let conflicts = Conflict::find(&observed, desired);
-    if !conflicts.is_empty() {
+    if !adopt && !conflicts.is_empty() {
         return Err(TransactionError::Conflict(conflicts).into());
     }
     let plan = Plan::between(&observed, desired);

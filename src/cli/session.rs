@@ -9,13 +9,7 @@ use super::output::note;
 use super::progress::Watched;
 use super::signals::Signals;
 use super::{Context, boot, record_error};
-use crate::backend::Director;
-use crate::backend::Netfilter;
-#[cfg(feature = "fail-points")]
-use crate::backend::fail_points::FailPoints;
-use crate::backend::ipvs::KernelIpvs;
-use crate::backend::machine::KernelMachine;
-use crate::backend::nftables::Nftables;
+use crate::backend::{Director, KernelDirector};
 use crate::error::Error;
 use crate::state::TransactionId;
 use crate::transaction::{
@@ -214,14 +208,16 @@ impl Session {
         journal: &dyn Journal,
         work: impl FnOnce(Transaction<'_>) -> Result<T, E>,
     ) -> Result<T, Error> {
-        let (nftables, ipvs, machine) = (Nftables::new(), KernelIpvs::new(), KernelMachine::new());
-        #[cfg(feature = "fail-points")]
-        let (nftables, ipvs, machine) =
-            (FailPoints(nftables), FailPoints(ipvs), FailPoints(machine));
-        let director = Director { netfilter: &nftables, ipvs: &ipvs, machine: &machine };
         let mut progress = Watched::new(self.shows_progress, &self.signals);
         let identity = self.identity.clone();
-        work(Transaction::new(&director, identity, journal, &mut progress)).map_err(Into::into)
+        let work = |director: &Director<'_>| {
+            work(Transaction::new(director, identity, journal, &mut progress)).map_err(Into::into)
+        };
+        let kernel = KernelDirector::new();
+        #[cfg(feature = "fail-points")]
+        return kernel.with_fail_points(work);
+        #[cfg(not(feature = "fail-points"))]
+        kernel.with(work)
     }
 
     /// Finishes or undoes what a transaction left that was interrupted.
@@ -232,7 +228,10 @@ impl Session {
             Found::Useless(why) => return self.drop_intent(&why),
         };
         // The kernel's count of commits only grows; the number of a namespace is used again.
-        let now = Nftables::new().observe().map_err(crate::transaction::Cause::from)?.generation;
+        let now = KernelDirector::new()
+            .with(|kernel| kernel.marking(intent.after.marker, intent.after.is_empty()))
+            .map_err(crate::transaction::Cause::from)?
+            .commits;
         if now < intent.began_at {
             return self.drop_intent(&Useless::OtherNamespace);
         }

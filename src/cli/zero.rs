@@ -7,14 +7,14 @@ use serde_json::json;
 use super::groups::Selection;
 use super::output::{FORMAT, Output};
 use super::{Context, record_error};
+use crate::backend::KernelDirector;
 use crate::backend::ipvs::KernelIpvs;
-use crate::backend::nftables::Nftables;
 use crate::error::{Error, Exit};
 use crate::transaction::Cause;
 
 pub(super) fn run(context: &mut Context, names: &[String], no_wait: bool) -> Result<Exit, Error> {
     let session = context.session("zero", no_wait)?;
-    let counted = Nftables::new().observe_counted().map_err(Cause::from)?.value;
+    let counted = KernelDirector::new().counted_marking().map_err(Cause::from)?;
     let selection = Selection::new(names, &counted.ruleset)?;
     let ledger = &counted.ruleset.ledger.services;
     let mut services: BTreeSet<_> = ledger

@@ -7,7 +7,7 @@ mod settings;
 mod sources;
 
 use crate::model::{DirectorSettings, Group, Mark, MarkRange, Via};
-use crate::state::{DirectorState, MarkBook, Marking, SettingKey};
+use crate::state::{DirectorState, MarkBook, Marking, SettingKey, classic_rules};
 
 /// Why groups cannot be compiled; everything else was refused when they were read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -75,6 +75,8 @@ pub fn compile(
     let enabled = groups.iter().filter(|group| group.enabled);
     state.settings = settings::needed(enabled, director, of_group);
     state.defragment = state.settings.keys().any(|key| matches!(key, SettingKey::LocalRoute(_)));
+    state.marker = director.marker();
+    state.form = director.form(classic_rules(&state.marking).len());
     // Of no use where nothing is marked.
     state.local_traffic = director.local_traffic && !state.marking.is_empty();
     Ok(Compiled { state, marks })

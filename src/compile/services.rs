@@ -8,7 +8,7 @@ use crate::state::{
 
 pub(super) fn add(services: &mut ServiceTable, group: &Group, mark: Mark) {
     for family in Family::BOTH {
-        if has_vip(group, family) {
+        if group.has_vip(family) {
             services.insert(ServiceKey::Mark { mark, family }, service(group, family));
         }
     }
@@ -39,10 +39,6 @@ pub(super) fn add_by_address(services: &mut ServiceTable, group: &Group) {
     }
 }
 
-pub(super) fn has_vip(group: &Group, family: Family) -> bool {
-    group.vips.iter().any(|vip| vip.family() == family)
-}
-
 fn service(group: &Group, family: Family) -> VirtualService {
     let persistence = group.persistence.as_ref();
     let mut flags = ServiceFlags::default();
@@ -62,7 +58,7 @@ fn service(group: &Group, family: Family) -> VirtualService {
         };
         Netmask::from_length(family, length)
     });
-    let mut destinations: Vec<_> = servers(group, family).map(destination).collect();
+    let mut destinations: Vec<_> = group.servers_of(family).map(destination).collect();
     destinations.sort_unstable_by_key(|destination| destination.key);
     destinations.shrink_to_fit();
     VirtualService {
@@ -75,19 +71,6 @@ fn service(group: &Group, family: Family) -> VirtualService {
         engine: persistence.and_then(|persistence| persistence.engine),
         destinations,
     }
-}
-
-/// The real servers of one family's service: its own, and through a tunnel those of the
-/// other family where these have no VIPs of their own to serve, or where there is no
-/// other server.
-fn servers(group: &Group, family: Family) -> impl Iterator<Item = &RealServer> {
-    let alone = Family::BOTH.into_iter().all(|other| other == family || !has_vip(group, other));
-    let has_own = group.real_servers.iter().any(|server| server.family() == family);
-    group
-        .real_servers
-        .iter()
-        .filter(move |server| server.family() == family || alone || !has_own)
-        .filter(move |server| server.serves(family))
 }
 
 fn destination(server: &RealServer) -> Destination {

@@ -1,7 +1,7 @@
 //! What the director needs beside marks and services.
 
-use crate::model::{DirectorSettings, Family, Group, Mark, MarkRange, VipPlace};
-use crate::state::{PRESENT, Selector, SettingKey, Settings, covering};
+use crate::model::{DirectorSettings, Group, Mark, VipPlace};
+use crate::state::{PRESENT, SettingKey, Settings};
 
 /// The settings that the configuration names, and those that enabled groups need. `marks`
 /// are those of a group.
@@ -17,7 +17,10 @@ pub(super) fn needed<'g>(
         }
         match &director.vips {
             VipPlace::Local => {}
-            VipPlace::Route => route(&mut settings, group, &marks(group), director.marks),
+            VipPlace::Route => {
+                let needed = SettingKey::of_routing(&group.vips, &marks(group), director.marks);
+                settings.extend(needed.into_iter().map(|key| (key, PRESENT.to_owned())));
+            }
             VipPlace::Bind(device) => {
                 for vip in &group.vips {
                     let (address, device) = (vip.address(), device.clone());
@@ -38,30 +41,4 @@ pub(super) fn needed<'g>(
         settings.extend(roles.map(|role| (SettingKey::SyncDaemon(*role), channel.clone())));
     }
     settings
-}
-
-/// What is marked looks into a table where the VIPs are local. One rule stands for all
-/// automatic marks, however many groups there are; a service by address has no mark, and
-/// its packets are known by their destination.
-fn route(settings: &mut Settings, group: &Group, marks: &[Mark], range: MarkRange) {
-    let mut add = |key| drop(settings.insert(key, PRESENT.to_owned()));
-    for vip in &group.vips {
-        add(SettingKey::LocalRoute(*vip));
-        if marks.is_empty() {
-            add(SettingKey::Rule(Selector::To(*vip)));
-        }
-    }
-    let has_vip = |family: &Family| group.vips.iter().any(|vip| vip.family() == *family);
-    for family in Family::BOTH.into_iter().filter(has_vip) {
-        for mark in marks {
-            let blocks = if range.contains(*mark) {
-                covering(range.first(), range.last())
-            } else {
-                covering(*mark, *mark)
-            };
-            for (mark, mask) in blocks {
-                add(SettingKey::Rule(Selector::Mark { family, mark, mask }));
-            }
-        }
-    }
 }

@@ -129,8 +129,6 @@ codes! {
     MarkTaken = "E0402",
     /// More automatic marks than the range has.
     MarksExhausted = "E0403",
-    /// Something valid that this version does not do yet.
-    NotYet = "E0501",
     /// A text that is no kernel parameter, or a value that none has.
     InvalidSysctl = "E0601",
     /// A kernel parameter that a group needs otherwise.
@@ -143,6 +141,8 @@ codes! {
     PrefixNotBound = "E0605",
     /// `vips = "bind"` without an interface, or an interface without it.
     InterfaceMisplaced = "E0606",
+    /// A number of rules that none can be.
+    InvalidMaxRules = "E0607",
     /// A group that is to be edited, and is not there.
     UnknownGroup = "E0701",
     /// A real server that is to be edited, and is not there.

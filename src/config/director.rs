@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use toml::de::DeValue;
 
 use crate::model::{
-    BackendKind, DirectorSettings, Family, InvalidMark, MarkRange, Sysctl, VipPlace,
+    BackendKind, DirectorSettings, Family, InvalidMark, MarkRange, Sysctl, Variant, VipPlace,
 };
 
 use super::across;
@@ -16,6 +16,9 @@ use super::resolve::Draft;
 use super::schema;
 use super::surroundings;
 use super::text::clean;
+
+/// The most rules that iptables may be asked to have: each packet passes all of them.
+const MOST_RULES: u32 = 1_000_000;
 
 /// `[director]`, and where what the groups can contradict is written.
 #[derive(Default)]
@@ -35,6 +38,14 @@ pub(super) fn read(scope: &mut Scope<'_>, value: Value<'_>) -> ReadDirector {
     let settings = &mut read.settings;
     if let Ok(Some(backend)) = backend(scope, &fields) {
         settings.backend = backend;
+    }
+    if let Some(field) = fields.get("variant") {
+        let words =
+            [("auto", None), ("nft", Some(Variant::Nft)), ("legacy", Some(Variant::Legacy))];
+        settings.variant = scope.word(field.value, "variant", &words).unwrap_or_default();
+    }
+    if let Some(field) = fields.get("max-rules") {
+        settings.max_rules = max_rules(scope, field.value).unwrap_or(settings.max_rules);
     }
     if let Some(field) = fields.get("marks") {
         settings.marks = marks(scope, field.value).unwrap_or(settings.marks);
@@ -175,11 +186,19 @@ fn backend(scope: &mut Scope<'_>, fields: &Fields<'_>) -> Checked<Option<Backend
     let Some(field) = fields.get("backend") else { return Ok(None) };
     let words = [("nftables", BackendKind::Nftables), ("iptables", BackendKind::Iptables)];
     let backend = scope.word(field.value, "backend", &words)?;
-    if backend == BackendKind::Iptables {
-        not_yet(scope, field.value, "backend = \"iptables\"")
-            .help("use backend = \"nftables\", which is the default");
-    }
     Ok(Some(backend))
+}
+
+fn max_rules(scope: &mut Scope<'_>, value: Value<'_>) -> Checked<u32> {
+    let number = scope.integer(value, "max-rules", "a number of rules")?;
+    let valid = u32::try_from(number).ok().filter(|number| *number <= MOST_RULES);
+    valid.ok_or_else(|| {
+        scope
+            .error(Code::InvalidMaxRules, value.spot, format!("max-rules cannot be {number}"))
+            .label("no such number of rules")
+            .help(format!("write a number from 0 (always sets) to {MOST_RULES}"));
+        Reported
+    })
 }
 
 fn marks(scope: &mut Scope<'_>, value: Value<'_>) -> Checked<MarkRange> {
@@ -199,15 +218,4 @@ fn marks(scope: &mut Scope<'_>, value: Value<'_>) -> Checked<MarkRange> {
         scope.error(Code::InvalidMark, value.spot, error.to_string()).help(help);
         Reported
     })
-}
-
-/// Reports something valid that this version does not do.
-pub(super) fn not_yet<'s>(
-    scope: &'s mut Scope<'_>,
-    value: Value<'_>,
-    what: &str,
-) -> &'s mut super::Diagnostic {
-    scope
-        .error(Code::NotYet, value.spot, format!("{what} is not supported yet"))
-        .label("valid, but this version cannot do it")
 }

@@ -9,7 +9,7 @@ use super::reader::{Checked, Fields, Reported, Scope, Value};
 use super::schema;
 
 /// The UDP port of a GUE tunnel that names none (IANA: gue).
-const GUE_PORT: u16 = 6080;
+pub(super) const GUE_PORT: u16 = 6080;
 
 /// What packs the packets of a tunnel.
 #[derive(Clone, Copy, PartialEq, Eq)]

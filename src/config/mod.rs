@@ -30,6 +30,7 @@ mod surroundings;
 mod syntax;
 mod text;
 mod vips;
+mod write;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -48,6 +49,7 @@ pub use presets::{Preset, Presets};
 pub use real_servers::MAX_REAL_SERVERS;
 pub use render::Look;
 pub use source::{Input, Instead, MAX_FILE, Sources};
+pub use write::{Written, comment, write, write_sound};
 
 use diagnostic::{Report, Spot};
 use director::ReadDirector;

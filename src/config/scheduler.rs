@@ -10,7 +10,7 @@ use super::schema;
 use super::text::nearest;
 
 /// The scheduler of a group that names none.
-const DEFAULT: &str = "wlc";
+pub(super) const DEFAULT: &str = "wlc";
 
 /// The names that people know the schedulers by, without spaces and hyphens.
 const ALIASES: [(&str, &str); 15] = [

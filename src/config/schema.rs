@@ -26,6 +26,8 @@ pub(super) const DIRECTOR: Keys = Keys {
     of: "[director]",
     names: &[
         "backend",
+        "variant",
+        "max-rules",
         "marks",
         "local-traffic",
         "vips",
@@ -146,6 +148,8 @@ pub(super) fn example(key: &str) -> Option<&'static str> {
         "director" => "[director]",
         "group" => "[group.NAME]",
         "backend" => "backend = \"nftables\"",
+        "variant" => "variant = \"auto\"",
+        "max-rules" => "max-rules = 100",
         "local-traffic" => "local-traffic = false",
         "vips" => "vips = [\"172.18.100.7\"]",
         "ports" => "ports = [\"80/tcp\", \"443/tcp\"]",

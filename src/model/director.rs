@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use super::{MarkRange, Sysctl};
+use super::{Form, MarkRange, Marker, Sysctl, Variant};
 
 /// What writes the mark rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -17,11 +17,20 @@ pub enum BackendKind {
     Iptables,
 }
 
+/// How many rules iptables gets for marks, where nothing else is said. A look into the sets
+/// costs a packet as much as some hundred rules of iptables-legacy (docs/performance.md).
+pub const DEFAULT_MAX_RULES: u32 = 100;
+
 /// The settings of `[director]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DirectorSettings {
     /// What writes the mark rules.
     pub backend: BackendKind,
+    /// Which iptables, where the backend is iptables; `None` is the one that the machine's
+    /// firewall uses.
+    pub variant: Option<Variant>,
+    /// How many rules iptables may get for marks; more become sets.
+    pub max_rules: u32,
     /// Where automatic marks come from.
     pub marks: MarkRange,
     /// Whether what the director itself sends is marked too.
@@ -36,10 +45,33 @@ pub struct DirectorSettings {
     pub sync: Option<Sync>,
 }
 
+impl DirectorSettings {
+    /// What writes the marks. Where the configuration leaves it open which iptables does, and
+    /// nobody has looked at the machine, it is `iptables-nft`, which is Debian's default.
+    pub fn marker(&self) -> Marker {
+        match self.backend {
+            BackendKind::Nftables => Marker::Nftables,
+            BackendKind::Iptables => Marker::Iptables(self.variant.unwrap_or(Variant::Nft)),
+        }
+    }
+
+    /// In which form marks that take so many rules are written.
+    pub fn form(&self, rules: usize) -> Form {
+        let is_iptables = self.backend == BackendKind::Iptables;
+        if is_iptables && rules as u64 > u64::from(self.max_rules) {
+            Form::Sets
+        } else {
+            Form::Rules
+        }
+    }
+}
+
 impl Default for DirectorSettings {
     fn default() -> Self {
         Self {
             backend: BackendKind::default(),
+            variant: None,
+            max_rules: DEFAULT_MAX_RULES,
             marks: MarkRange::DEFAULT,
             local_traffic: false,
             vips: VipPlace::default(),

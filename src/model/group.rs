@@ -119,6 +119,23 @@ impl Group {
         self.persistence.as_ref().is_some_and(|persistence| persistence.mode == Mode::Ppc)
     }
 
+    /// Whether clients connect to an address of `family`.
+    pub fn has_vip(&self, family: Family) -> bool {
+        self.vips.iter().any(|vip| vip.family() == family)
+    }
+
+    /// The real servers of one family's services: its own, and through a tunnel those of
+    /// the other family where these have no VIPs of their own to serve, or where there is no
+    /// other server.
+    pub fn servers_of(&self, family: Family) -> impl Iterator<Item = &RealServer> {
+        let alone = Family::BOTH.into_iter().all(|other| other == family || !self.has_vip(other));
+        let has_own = self.real_servers.iter().any(|server| server.family() == family);
+        self.real_servers
+            .iter()
+            .filter(move |server| server.family() == family || alone || !has_own)
+            .filter(move |server| server.serves(family))
+    }
+
     /// The kernel parameters that have to be 1 for the group to work.
     pub fn needed_sysctls(&self) -> BTreeSet<Sysctl> {
         let mut needed = BTreeSet::new();

@@ -10,6 +10,7 @@ mod group;
 mod kernel_name;
 mod listener;
 mod mark;
+mod marker;
 mod persistence;
 mod prefix;
 mod real_server;
@@ -17,14 +18,15 @@ mod scheduler;
 mod sysctl;
 
 pub use director::{
-    BackendKind, DeviceName, DirectorSettings, InvalidDeviceName, Sync, SyncChannel, SyncRole,
-    Timeout, VipPlace,
+    BackendKind, DEFAULT_MAX_RULES, DeviceName, DirectorSettings, InvalidDeviceName, Sync,
+    SyncChannel, SyncRole, Timeout, VipPlace,
 };
 pub use forwarding::{Forwarding, Tunnel, TunnelChecksum};
 pub use group::{Group, GroupName, InvalidGroupName, MarkChoice, Via};
 pub use kernel_name::{InvalidKernelName, KernelName};
 pub use listener::{InvalidPorts, Listener, Listeners, PortRange, Protocol};
 pub use mark::{InvalidMark, Mark, MarkRange};
+pub use marker::{Form, InvalidMarker, Marker, Variant};
 pub use persistence::{InvalidPersistence, MAX_TIMEOUT, Mode, Persistence};
 pub use prefix::{Family, InvalidPrefix, Prefix};
 pub use real_server::{MAX_THRESHOLD, MAX_WEIGHT, RealServer};

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::model::Form;
 use crate::state::{
     Destination, DestinationKey, LedgerEntry, MarkEntry, MarkKey, OptionalChains, PRESENT, Record,
     ServiceKey, SettingKey, SourceEntry, SourceKey, VirtualService,
@@ -176,6 +177,8 @@ pub enum FrameChange {
 pub struct MarkSwitch {
     /// Table, chains, rules and maps.
     pub frame: FrameChange,
+    /// The form in which the marks are written from then on.
+    pub form: Form,
     /// The entries that differ.
     pub entries: Vec<EntryChange>,
     /// The entries of the shadow maps that come or go.
@@ -193,7 +196,8 @@ pub struct MarkSwitch {
 impl MarkSwitch {
     /// Whether it changes nothing; the record alone is no reason to write.
     pub fn is_empty(&self) -> bool {
-        let Self { frame, entries, shadow, sources, chains, ledger, record: _ } = self;
+        // Another form is another frame.
+        let Self { frame, form: _, entries, shadow, sources, chains, ledger, record: _ } = self;
         *frame == FrameChange::Keep
             && entries.is_empty()
             && shadow.is_empty()

@@ -9,7 +9,7 @@ use super::{
     ChainChange, EntryChange, FrameChange, LedgerChange, Plan, ServiceChange, SettingChange,
     SourceChange,
 };
-use crate::model::GroupName;
+use crate::model::{GroupName, Marker};
 use crate::state::{ROUTE_TABLE, RULE_PRIORITY, SettingKey, SourceEntry};
 
 /// When a change happens.
@@ -140,6 +140,7 @@ impl Plan {
         let mut lines: Vec<_> =
             self.equip.iter().map(|change| setting_line(Phase::Stage, change)).collect();
         lines.extend(self.stage.iter().map(|change| self.service_line(Phase::Stage, change)));
+        lines.extend(self.moving_lines());
         lines.extend(self.frame_lines());
         lines.extend(self.chain_lines());
         lines.extend(self.entry_lines());
@@ -165,6 +166,7 @@ impl Plan {
         let sources = sources.map(|change| action(change.before.is_some(), change.after.is_some()));
         services
             .chain(settings)
+            .chain(self.moving_lines().map(|line| line.action))
             .chain(self.chain_lines().map(|line| line.action))
             .chain(sources)
             .chain(entries)
@@ -214,10 +216,46 @@ impl Plan {
             action: Action::Change,
             object: Object::MarkRule,
             group: None,
-            key: "table inet fwmarkctl".to_owned(),
+            key: self.place().to_owned(),
             before: Some(found.clone()),
             after: Some("as fwmarkctl makes it".to_owned()),
         })
+    }
+
+    /// Where the marks are, in the words of those who look there.
+    fn place(&self) -> &'static str {
+        match self.marker {
+            Marker::Nftables => "table inet fwmarkctl",
+            Marker::Iptables(_) => "chains FWMARKCTL",
+        }
+    }
+
+    /// Marks that move from one marker to another, or get another form.
+    fn moving_lines(&self) -> impl Iterator<Item = ChangeLine> + '_ {
+        let line = |action, key: &str, before: String, after: Option<String>| ChangeLine {
+            phase: Phase::Switch,
+            action,
+            object: Object::MarkRule,
+            group: None,
+            key: key.to_owned(),
+            before: Some(before),
+            after,
+        };
+        let copied = self.moving.copy.is_some();
+        let left = self.moving.leave.iter().enumerate().map(move |(place, marker)| {
+            if copied && place == 0 {
+                let (before, after) = (marker.to_string(), self.marker.to_string());
+                line(Action::Change, "all marks", before, Some(after))
+            } else {
+                let before = format!("what {marker} has of ours");
+                line(Action::Remove, &format!("marks of {marker}"), before, None)
+            }
+        });
+        let form = self.form_before.map(|before| {
+            let after = self.switch.form.to_string();
+            line(Action::Change, "form of the marks", before.to_string(), Some(after))
+        });
+        left.chain(form)
     }
 
     /// The optional chains that come or go.

@@ -9,6 +9,7 @@
 mod change;
 mod conflict;
 mod describe;
+mod moving;
 mod notes;
 mod settings;
 mod shadow;
@@ -21,9 +22,10 @@ pub use change::{
 };
 pub use conflict::Conflict;
 pub use describe::{Action, ChangeLine, Object, Phase, Summary};
+pub use moving::Moving;
 pub use shadow::Shadow;
 
-use crate::model::GroupName;
+use crate::model::{Form, GroupName, Marker};
 use crate::state::{
     Destination, DirectorState, Frame, LedgerEntry, MarkRuleset, Marking, Observation, ServiceKey,
     ServiceTable, SourceKey, Sources, VirtualService,
@@ -32,10 +34,14 @@ use crate::state::{
 /// What leads from one state to another, in the order in which it is done.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Plan {
+    /// What writes the marks.
+    pub marker: Marker,
     /// Settings that are needed, before anything else.
     pub equip: Vec<SettingChange>,
     /// IPVS: services and destinations that are new, and edits in place.
     pub stage: Vec<ServiceChange>,
+    /// Netfilter: from another marker to this one.
+    pub moving: Moving,
     /// Netfilter: what the shadow maps hold from before the switch until after it.
     pub shadow: Shadow,
     /// Netfilter: one atomic step.
@@ -48,6 +54,8 @@ pub struct Plan {
     pub strip: Vec<SettingChange>,
     /// What was found in our table that should not be there, in sentences.
     pub damage: Vec<String>,
+    /// In which form the marks were, where that changes.
+    form_before: Option<Form>,
     /// Whose the services are that the plan names.
     groups: BTreeMap<ServiceKey, GroupName>,
 }
@@ -58,14 +66,21 @@ impl Plan {
     /// Services that were observed but are not recorded are somebody else's; those that
     /// `to` does not name are left alone ([`Conflict::find`] tells of the others).
     pub fn between(from: &Observation, to: &DirectorState) -> Self {
-        let mut plan = Self::default();
+        let mut plan = Self { marker: from.marker, ..Self::default() };
         plan.plan_services(from, to);
         plan.plan_settings(from, &to.settings);
-        plan.switch.frame = frame_change(&from.ruleset.frame, to.is_empty());
+        plan.moving = Moving::of(from, to.form, to.is_empty());
+        let ruleset = &moving::moved(from, to.form, to.is_empty());
+        plan.switch.frame = frame_change(&ruleset.frame, to.is_empty());
+        plan.switch.form = to.form;
+        if plan.switch.frame == FrameChange::Keep && !to.is_empty() && ruleset.form != to.form {
+            plan.switch.frame = FrameChange::RewriteRules;
+            plan.form_before = Some(ruleset.form);
+        }
         let nothing = MarkRuleset::default();
         let found = match plan.switch.frame {
             FrameChange::Create | FrameChange::Rebuild => &nothing,
-            _ => &from.ruleset,
+            _ => ruleset,
         };
         plan.switch.entries = entry_changes(&found.entries, &to.marking);
         plan.switch.sources = source_changes(&found.sources, &to.sources);
@@ -75,14 +90,16 @@ impl Plan {
             plan.switch.chains = chains;
         }
         // In any other case the maps are made, or go, with all that they hold.
-        if matches!(plan.switch.frame, FrameChange::Keep | FrameChange::RewriteRules) {
-            plan.shadow = Shadow::of(&plan.switch.entries, &from.ruleset.shadow);
+        let stays = matches!(plan.switch.frame, FrameChange::Keep | FrameChange::RewriteRules);
+        // iptables shows a table whole or not at all.
+        if stays && from.marker == Marker::Nftables {
+            plan.shadow = Shadow::of(&plan.switch.entries, &ruleset.shadow);
             if plan.shadow.entries.is_empty() {
-                plan.switch.shadow = entry_changes(&from.ruleset.shadow, &nothing.shadow);
+                plan.switch.shadow = entry_changes(&ruleset.shadow, &nothing.shadow);
             }
         }
         plan.switch.ledger = ledger_changes(&found.ledger.services, to);
-        if let Frame::RulesDiffer(found) | Frame::Damaged(found) = &from.ruleset.frame {
+        if let Frame::RulesDiffer(found) | Frame::Damaged(found) = &ruleset.frame {
             plan.damage.clone_from(found);
         }
         plan.name_groups(&from.services, &to.services);
@@ -92,7 +109,8 @@ impl Plan {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         let settings = self.equip.is_empty() && self.strip.is_empty();
-        settings && self.stage.is_empty() && self.switch.is_empty() && self.retire.is_empty()
+        let marks = self.moving.is_empty() && self.switch.is_empty();
+        settings && marks && self.stage.is_empty() && self.retire.is_empty()
     }
 
     /// Whose each service is: the one who gets it, else the one who had it.
@@ -122,7 +140,7 @@ impl Plan {
                         let ServiceKey::Mark { mark, .. } = key else { return false };
                         let source = SourceKey { mark, server: destination.key.address };
                         wanted.sources.contains_key(&source)
-                            && !observed.ruleset.sources.contains_key(&source)
+                            && !observed.holder().1.sources.contains_key(&source)
                     };
                     self.plan_service(key, before, after, waits);
                 }

@@ -13,7 +13,7 @@ use std::str::FromStr;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::{DirectorState, Method, ServiceKey, Source, VirtualService};
-use crate::model::{GroupName, Mark, Tunnel, TunnelChecksum};
+use crate::model::{Form, GroupName, Mark, Marker, Tunnel, TunnelChecksum};
 
 /// A short digest of a part of the state, to notice that it changed: 64 bits of XXH3.
 /// It guards against accidents, not against an attacker, who could write the ledger too.
@@ -67,6 +67,13 @@ impl Fingerprint {
         }
         if state.local_traffic {
             digest.update(b"local");
+        }
+        // The digests of states from before there was a choice stay what they were.
+        if state.marker != Marker::default() {
+            digest.update(state.marker.name().as_bytes());
+        }
+        if state.form != Form::default() {
+            digest.update(state.form.name().as_bytes());
         }
         Self(digest.digest())
     }

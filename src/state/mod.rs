@@ -5,6 +5,7 @@
 //! the kernel would show is in it; whatever it would not (ports by preset name, the
 //! order in the config) is not. Two equal states are the same director.
 
+mod classic;
 mod ledger;
 mod mark_book;
 mod marking;
@@ -14,10 +15,11 @@ mod service;
 mod setting;
 mod source;
 
+pub use classic::{ClassicRule, MULTIPORT_SLOTS, classic_rules};
 pub use ledger::{Fingerprint, Ledger, LedgerEntry, Record, TransactionId};
 pub use mark_book::{MarkBook, MarkHolder};
 pub use marking::{Lookup, MarkEntry, MarkKey, Marking};
-pub use observation::{Frame, Generation, MarkRuleset, Observation, OptionalChains};
+pub use observation::{Frame, Generation, MarkRuleset, MarkingHalf, Observation, OptionalChains};
 pub use service::{
     Destination, DestinationKey, InvalidServiceKey, Method, Netmask, ServiceFlags, ServiceKey,
     ServiceTable, VirtualService,
@@ -27,6 +29,8 @@ pub use setting::{
     Selector, SettingKey, Settings, covering,
 };
 pub use source::{Source, SourceEntry, SourceKey, Sources};
+
+use crate::model::{Form, Marker};
 
 /// Everything of a director that is ours.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -43,6 +47,10 @@ pub struct DirectorState {
     pub local_traffic: bool,
     /// Whether fragments are put together before they are marked.
     pub defragment: bool,
+    /// What writes the marks. It says nothing of a state that is empty.
+    pub marker: Marker,
+    /// In which form it does.
+    pub form: Form,
 }
 
 impl DirectorState {

@@ -16,7 +16,7 @@ use super::{
     ServiceFlags, ServiceTable, SettingKey, Settings, Source, SourceEntry, SourceKey, Sources,
     VirtualService,
 };
-use crate::model::{Mark, SyncChannel, Tunnel, TunnelChecksum};
+use crate::model::{Form, Mark, Marker, SyncChannel, Tunnel, TunnelChecksum};
 
 #[derive(serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -31,6 +31,10 @@ struct StateRows<'a> {
     local_traffic: bool,
     #[serde(default, skip_serializing_if = "is_default")]
     defragment: bool,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    marker: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    sets: bool,
     #[serde(borrow, default, skip_serializing_if = "BTreeMap::is_empty")]
     settings: BTreeMap<Cow<'a, str>, Cow<'a, str>>,
 }
@@ -235,6 +239,8 @@ impl Serialize for DirectorState {
             sources: sources.collect(),
             local_traffic: self.local_traffic,
             defragment: self.defragment,
+            marker: (self.marker != Marker::default()).then(|| self.marker.name().into()),
+            sets: self.form == Form::Sets,
             settings: settings.collect(),
         };
         rows.serialize(serializer)
@@ -332,6 +338,8 @@ impl<'de> Deserialize<'de> for DirectorState {
             sources: sources(rows.sources)?,
             local_traffic: rows.local_traffic,
             defragment: rows.defragment,
+            marker: optional("backend", rows.marker.as_ref())?.unwrap_or_default(),
+            form: if rows.sets { Form::Sets } else { Form::Rules },
             settings: settings(rows.settings)?,
         })
     }
@@ -348,6 +356,14 @@ mod tests {
         let state: DirectorState = serde_json::from_str(WEB).expect("a state");
         assert_eq!(state.services.len(), 1);
         assert_eq!(serde_json::to_string(&state).expect("JSON"), WEB);
+    }
+
+    #[test]
+    fn what_marks_has_a_place_where_it_is_not_nftables() {
+        let row = r#"{"marking":[],"services":[],"marker":"iptables-legacy","sets":true}"#;
+        let state: DirectorState = serde_json::from_str(row).expect("a state");
+        assert_eq!(state.marker, Marker::Iptables(crate::model::Variant::Legacy));
+        assert_eq!(serde_json::to_string(&state).expect("JSON"), row);
     }
 
     const FULLNAT: &str = r#"{"marking":[],"services":[],"sources":[{"mark":10,"server":"192.0.2.11","group":"web"},{"mark":10,"server":"2001:db8::11","snat":"2001:db8::5","group":"web"}],"local_traffic":true}"#;
@@ -380,6 +396,7 @@ mod tests {
             ("\"flags\"", "\"flag\"", "unknown field"),
             ("sysctl net", "sysctl kernel", "is no setting"),
             ("timeout udp", "sync-daemon master", "'60' is no channel of a daemon"),
+            (r#""settings":"#, r#""marker":"pf","settings":"#, "'pf' is no backend"),
         ] {
             let error = serde_json::from_str::<DirectorState>(&WEB.replacen(from, to, 1));
             let error = error.expect_err(from).to_string();

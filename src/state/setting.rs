@@ -11,7 +11,9 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use super::ServiceKey;
-use crate::model::{DeviceName, Family, Mark, Prefix, SyncChannel, SyncRole, Sysctl, Timeout};
+use crate::model::{
+    DeviceName, Family, Mark, MarkRange, Prefix, SyncChannel, SyncRole, Sysctl, Timeout,
+};
 
 /// The routing table in which VIPs are local: "LV" in ASCII, as in the automatic marks.
 pub const ROUTE_TABLE: u32 = 0x4c56;
@@ -126,6 +128,30 @@ pub fn covering(first: Mark, last: Mark) -> Vec<(u32, u32)> {
 }
 
 impl SettingKey {
+    /// By what VIPs with these marks are local where no device has them: what is marked
+    /// looks into a table that says so. One rule stands for all marks of `range`, however
+    /// many groups there are; a service by address has no mark, and its packets are known by
+    /// their destination.
+    pub fn of_routing(vips: &[Prefix], marks: &[Mark], range: MarkRange) -> Vec<Self> {
+        let mut needed: Vec<_> = vips.iter().copied().map(Self::LocalRoute).collect();
+        if marks.is_empty() {
+            needed.extend(vips.iter().map(|vip| Self::Rule(Selector::To(*vip))));
+        }
+        let has_vip = |family: &Family| vips.iter().any(|vip| vip.family() == *family);
+        for family in Family::BOTH.into_iter().filter(has_vip) {
+            for mark in marks {
+                let blocks = if range.contains(*mark) {
+                    covering(range.first(), range.last())
+                } else {
+                    covering(*mark, *mark)
+                };
+                let rule = |(mark, mask)| Self::Rule(Selector::Mark { family, mark, mask });
+                needed.extend(blocks.into_iter().map(rule));
+            }
+        }
+        needed
+    }
+
     /// Whether `found` is as good as `wanted`.
     pub fn is_served(&self, wanted: &str, found: &str) -> bool {
         if wanted == found {

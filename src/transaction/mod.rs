@@ -35,10 +35,12 @@ pub use zero::{ZeroFile, since_zero};
 
 use crate::backend::{Director, IpvsError, NetfilterError};
 use crate::plan::{
-    ChangeLine, Conflict, FrameChange, MarkSwitch, Plan, ServiceChange, SettingChange, Shadow,
+    ChangeLine, Conflict, FrameChange, MarkSwitch, Moving, Plan, ServiceChange, SettingChange,
+    Shadow,
 };
 use crate::state::{
-    DirectorState, Fingerprint, Frame, Observation, Original, Ownership, Record, TransactionId,
+    DirectorState, Fingerprint, Frame, Generation, Observation, Original, Ownership, Record,
+    TransactionId,
 };
 
 /// How often a plan is made anew because somebody else changed the ruleset meanwhile.
@@ -128,14 +130,17 @@ pub fn observe(
     desired: &DirectorState,
     owned: &Ownership,
 ) -> Result<Observation, Cause> {
-    let ruleset = director.netfilter.observe()?;
-    let mut keys: BTreeSet<_> = ruleset.value.ledger.services.keys().copied().collect();
+    let marking = director.marking(desired.marker, desired.is_empty())?;
+    let elsewhere = marking.elsewhere.iter().map(|(_, ruleset)| ruleset);
+    let ledgers = elsewhere.chain([&marking.ruleset]).map(|ruleset| &ruleset.ledger);
+    let mut keys: BTreeSet<_> =
+        ledgers.flat_map(|ledger| ledger.services.keys().copied()).collect();
     keys.extend(desired.services.keys());
     keys.extend(&owned.services);
     let services = director.ipvs.observe(&keys)?;
     let keys = desired.settings.keys().chain(owned.originals.keys()).collect();
     let settings = director.machine.observe(&keys)?;
-    Ok(Observation::join(ruleset.value, ruleset.generation, services, settings, owned))
+    Ok(Observation::join(marking, services, settings, owned))
 }
 
 impl<'a> Transaction<'a> {
@@ -173,7 +178,7 @@ impl<'a> Transaction<'a> {
             return Err(TransactionError::Conflict(conflicts));
         }
         let plan = Plan::between(&observed, desired);
-        let record_before = observed.ruleset.ledger.record.clone();
+        let record_before = observed.record().cloned();
         let last = record_before.as_ref().map(|record| record.generation);
         if plan.is_empty() && self.journal.is_saved() {
             // What a killed transaction meant to make, and nobody made, is not ours.
@@ -189,7 +194,7 @@ impl<'a> Transaction<'a> {
         let intent = Intent {
             purpose: aim.purpose,
             author: self.identity.author.clone(),
-            began_at: observed.generation,
+            began_at: observed.commits,
             record_before,
             after: desired.clone(),
             record: self.record(generation, desired),
@@ -271,6 +276,7 @@ impl<'a> Transaction<'a> {
         }
         match self.go_back(&intent) {
             Ok(()) => {
+                self.director.tidy();
                 self.end(&intent, ending, &self.owned_in(&intent.before));
                 Ok(cause)
             }
@@ -404,6 +410,36 @@ impl<'a> Transaction<'a> {
         Ok(answer?)
     }
 
+    /// Moves the marks to the marker of the plan, which changes none of them.
+    fn move_marks(&mut self, plan: &Plan, at: Generation) -> Result<(), Cause> {
+        if let Some(copy) = &plan.moving.copy {
+            match self.director.marker(plan.marker)?.switch(copy, at) {
+                // The plan is made anew in any case.
+                Err(NetfilterError::StaleGeneration) => return Ok(()),
+                Err(error) if !error.is_uncertain() => return Err(error.into()),
+                _ => self.switched = true,
+            }
+            let found = self.director.marker(plan.marker)?.observe()?;
+            if found.value.entries.len() != copy.entries.len() {
+                return Ok(());
+            }
+        }
+        self.switched = true;
+        for marker in &plan.moving.leave {
+            let netfilter = self.director.marker(*marker)?;
+            // A packet may be on its way to the old rules that passed before the new ones
+            // were there.
+            netfilter.settle();
+            let at = netfilter.observe()?.generation;
+            match netfilter.switch(&Moving::removal(), at) {
+                Err(NetfilterError::StaleGeneration) => {}
+                Err(error) if !error.is_uncertain() => return Err(error.into()),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     /// The one visible instant, in its shadow where it needs one; `false` when the ruleset
     /// is not the one of the plan.
     fn switch(
@@ -416,6 +452,11 @@ impl<'a> Transaction<'a> {
         // way back the ledger may still say what it said before.
         let ruleset = &observed.ruleset;
         let said = ruleset.ledger.record.as_ref() == Some(record);
+        if !plan.moving.is_empty() {
+            self.progress.step(Step::Switch(plan.switch.entries.len()));
+            self.move_marks(plan, observed.generation)?;
+            return Ok(false);
+        }
         if plan.switch.is_empty() && (ruleset.frame == Frame::Absent || said) {
             return Ok(true);
         }
@@ -424,14 +465,15 @@ impl<'a> Transaction<'a> {
         let Some(at) = self.cast_shadow(&plan.shadow, observed.generation)? else {
             return Ok(false);
         };
-        let answer = self.director.netfilter.switch(&plan.switch, at);
-        self.switched |= matches!(answer, Ok(()) | Err(NetfilterError::Unknown(_)));
+        let netfilter = self.director.marker(plan.marker)?;
+        let answer = netfilter.switch(&plan.switch, at);
+        self.switched |= answer.as_ref().err().is_none_or(NetfilterError::is_uncertain);
         match answer {
             Ok(()) => {}
             Err(NetfilterError::StaleGeneration) => return Ok(false),
-            Err(error @ NetfilterError::Unknown(_)) => {
+            Err(error) if error.is_uncertain() => {
                 // The answer was lost; the ledger was not.
-                let found = self.director.netfilter.observe()?.value;
+                let found = netfilter.observe()?.value;
                 let committed = match plan.switch.frame {
                     FrameChange::Remove => found.frame == Frame::Absent,
                     _ => found.ledger.record.as_ref() == Some(record),
@@ -451,7 +493,7 @@ impl<'a> Transaction<'a> {
             return Ok(());
         }
         if !plan.switch.is_empty() {
-            self.director.netfilter.settle();
+            self.director.marker(plan.marker)?.settle();
         }
         self.change_services(Step::Retire, &plan.retire)
     }
@@ -470,6 +512,7 @@ impl<'a> Transaction<'a> {
         let observed = observe(self.director, before, &self.owned)?;
         let mut plan = Plan::between(&observed, before);
         if !self.switched {
+            plan.moving = Moving::default();
             plan.shadow = Shadow::default();
             plan.switch = if self.shadowed {
                 Shadow::lift(&observed.ruleset.shadow)
@@ -492,7 +535,7 @@ impl<'a> Transaction<'a> {
         for _ in 0..RESTORES {
             self.progress.step(Step::Restore);
             let result = self.way_back(before).and_then(|(observed, plan)| {
-                let said = observed.ruleset.ledger.record == intent.record_before;
+                let said = observed.record() == intent.record_before.as_ref();
                 if plan.is_empty() && (said || !self.switched) {
                     return Ok(());
                 }

@@ -34,7 +34,9 @@ impl Transaction<'_> {
             observe(self.director, &intent.after, &self.owned).map_err(TransactionError::Unread)?;
         let forward = goes_forward(&intent, &observed);
         // The ruleset is left alone on the way back when it is the one of before.
-        self.switched = observed.ruleset.ledger.record != intent.record_before;
+        self.switched = observed.record() != intent.record_before.as_ref()
+            || !observed.elsewhere.is_empty()
+            || observed.holder().0 != intent.before.marker && !intent.before.is_empty();
         self.shadowed = !observed.ruleset.shadow.is_empty();
         let failed = if forward {
             let plan = Plan::between(&observed, &intent.after);
@@ -43,6 +45,7 @@ impl Transaction<'_> {
                 .and_then(|()| self.journal.commit(&intent).map_err(Cause::Durability));
             match finished {
                 Ok(()) => {
+                    self.director.tidy();
                     self.end(&intent, Ending::Finished, &self.owned_in(&intent.after));
                     return Ok(Recovered::Finished);
                 }
@@ -63,7 +66,8 @@ fn goes_forward(intent: &Intent, observed: &Observation) -> bool {
     let ruleset = &observed.ruleset;
     let switched = if intent.after.is_empty() {
         // With the table goes the ledger.
-        ruleset.frame == Frame::Absent && intent.record_before.is_some()
+        let is_bare = ruleset.frame == Frame::Absent && observed.elsewhere.is_empty();
+        is_bare && intent.record_before.is_some()
     } else {
         let record = ruleset.ledger.record.as_ref();
         record.is_some_and(|record| record.transaction == intent.record.transaction)

@@ -132,7 +132,7 @@ fn a_flushed_ruleset_leaves_services_by_address_at_work_and_ours() {
     let lab = Lab::dr();
     lab.serve_tcp(&[80]);
     lab.director().apply(PLAIN);
-    lab.director().nft("flush ruleset");
+    lab.director().flush_ruleset();
     assert_eq!(lab.client().tcp(CLIENT, HTTP), Ok("rs1".to_owned()));
     lab.director().apply(PLAIN);
     lab.director().in_sync(PLAIN).unwrap();

@@ -41,8 +41,8 @@ fn of(document: &Value) -> BTreeSet<Entry> {
         let client = text(&row["client"]);
         let mark = u32::try_from(row["mark"].as_u64().unwrap()).unwrap();
         let (client, target) = if client.contains(':') {
-            let groups = [mark >> 16, mark & 0xffff, 0, 0, 0, 0, 0, 0].map(|g| g as u16);
-            (format!("[{client}]:0"), format!("[{}]:0", std::net::Ipv6Addr::from(groups)))
+            let address = std::net::Ipv6Addr::from(u128::from(mark) << 96);
+            (format!("[{client}]:0"), format!("[{address}]:0"))
         } else {
             (format!("{client}:0"), format!("{}:0", std::net::Ipv4Addr::from_bits(mark)))
         };

@@ -5,19 +5,20 @@ use std::fs;
 
 use rustix::process::Signal;
 
-use crate::lab::{Connection, Director, Lab, client_v4, client_v6};
+use crate::lab::{Connection, Director, Lab, Marks, client_v4, client_v6};
 use crate::scene::{Fwmarkctl, WEB, until};
 
 const FILE: &str = "/run/groups.toml";
 
 /// The group web, with a comment and a weight that is worth to be kept.
 fn web(more: &str) -> String {
-    format!(
+    let config = format!(
         "# What we serve.\n[group.web]\nvips = [\"172.18.100.7\", \"2001:db8:18:100::7\"]\n\
          ports = [\"80/tcp\", \"53/udp\"]\nmark = 10\nscheduler = \"wrr\"\n{more}\
          real = [\n  {{ address = \"172.18.100.11\", weight = 3 }}, # old\n  \"172.18.100.12\",\n  \
          \"2001:db8:18:100::11\",\n  \"2001:db8:18:100::12\",\n]\n"
-    )
+    );
+    Marks::in_config(&config)
 }
 
 /// A lab whose director has `config` in a file, applied.

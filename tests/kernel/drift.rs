@@ -1,8 +1,11 @@
 //! Drift: whatever somebody did to what is ours, `plan` and `status` see it, and an
 //! apply repairs it.
 
-use crate::lab::{CLIENT, Director, client_v4};
+use crate::lab::{At, CLIENT, Director, client_v4};
 use crate::scene::{Fwmarkctl, MAIL, WEB, WEB_AND_MAIL, servers, web_and_mail};
+
+/// A port of the web.
+const HTTPS: At<'_> = ("172.18.100.7", 443);
 
 /// Somebody does something to the director; the repaired one serves both groups by both
 /// servers again.
@@ -33,10 +36,6 @@ fn ipvsadm(args: &'static [&str]) -> impl FnOnce(&Director) {
     move |director| drop(director.command("ipvsadm").args(args).ok())
 }
 
-fn nft(rules: &'static str) -> impl FnOnce(&Director) {
-    move |director| director.nft(rules)
-}
-
 #[test]
 fn another_weight_is_repaired() {
     drifts(ipvsadm(&["-e", "-f", "10", "-r", "172.18.100.12:0", "-g", "-w", "0"]));
@@ -63,39 +62,45 @@ fn flushed_services_are_repaired() {
 }
 
 #[test]
-fn a_deleted_element_is_repaired() {
-    drifts(nft("delete element inet fwmarkctl exact4 { 172.18.100.7 . tcp . 443 }"));
+fn a_deleted_entry_is_repaired() {
+    drifts(|director| director.lose_mark(HTTPS));
 }
 
 #[test]
-fn an_element_with_another_mark_is_repaired() {
-    drifts(nft("delete element inet fwmarkctl exact4 { 172.18.100.7 . tcp . 443 }\n\
-         add element inet fwmarkctl exact4 { 172.18.100.7 . tcp . 443 : 25 }"));
+fn an_entry_with_another_mark_is_repaired() {
+    drifts(|director| director.alter_mark(HTTPS, 25));
 }
 
 #[test]
-fn an_element_of_somebody_else_is_taken_out() {
-    drifts(nft("add element inet fwmarkctl exact4 { 172.18.100.7 . tcp . 8080 : 10 }"));
+fn an_entry_of_somebody_else_is_taken_out() {
+    drifts(|director| director.add_mark(("172.18.100.7", 8080), 10, HTTPS));
 }
 
 #[test]
 fn a_flushed_chain_is_repaired() {
-    drifts(nft("flush chain inet fwmarkctl prerouting"));
+    drifts(Director::flush_chain);
+}
+
+#[test]
+fn a_chain_that_no_packet_comes_by_is_repaired() {
+    drifts(Director::unhook);
 }
 
 #[test]
 fn a_foreign_rule_in_our_chain_is_taken_out() {
-    drifts(nft("insert rule inet fwmarkctl prerouting tcp dport 443 drop"));
+    drifts(|director| director.drop_in_chain(443));
 }
 
 #[test]
 fn a_flushed_ledger_is_repaired() {
-    drifts(nft("flush chain inet fwmarkctl ledger"));
+    drifts(Director::flush_ledger);
 }
 
 #[test]
 fn an_element_in_a_shadow_map_is_taken_out() {
-    drifts(nft("add element inet fwmarkctl shadow4 { 172.18.100.7 . tcp . 443 : 25 }"));
+    drifts(|director| {
+        director.nft("add element inet fwmarkctl shadow4 { 172.18.100.7 . tcp . 443 : 25 }");
+    });
 }
 
 /// A firewall that reloads takes our table with it; the journal still knows the services.
@@ -105,7 +110,7 @@ fn a_flushed_ruleset_is_repaired_without_a_lost_connection() {
     let director = lab.director();
     let mut talk = lab.client().connect(CLIENT, WEB).unwrap();
     let before = director.ipvsadm_save();
-    director.nft("flush ruleset");
+    director.flush_ruleset();
     assert_eq!(director.with(&["status", "--check"], WEB_AND_MAIL).run().code, Some(3));
     assert!(director.apply(WEB_AND_MAIL).contains("Applied"));
     director.in_sync(WEB_AND_MAIL).unwrap();
@@ -120,7 +125,7 @@ fn without_ledger_and_journal_the_services_are_a_conflict_that_adopt_ends() {
     let lab = web_and_mail();
     let director = lab.director();
     let mut talk = lab.client().connect(CLIENT, WEB).unwrap();
-    director.nft("flush ruleset");
+    director.flush_ruleset();
     director.run(|| std::fs::remove_dir_all("/run/fwmarkctl").unwrap());
     for args in [&["plan"] as &[&str], &["apply"]] {
         let ended = director.with(args, WEB_AND_MAIL).run();
@@ -136,7 +141,7 @@ fn without_ledger_and_journal_the_services_are_a_conflict_that_adopt_ends() {
 #[test]
 fn a_deleted_table_and_deleted_services_are_repaired_together() {
     drifts(|director| {
-        director.nft("flush ruleset");
+        director.flush_ruleset();
         director.command("ipvsadm").arg("-C").ok();
     });
 }

@@ -8,7 +8,7 @@ use crate::lab::{Director, VIPS_V4};
 use crate::scene::Fwmarkctl;
 
 /// The examples with their names, sorted.
-fn examples() -> Vec<(String, String)> {
+pub(crate) fn examples() -> Vec<(String, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     let mut found: Vec<_> = fs::read_dir(folder)
         .unwrap()
@@ -24,7 +24,7 @@ fn examples() -> Vec<(String, String)> {
 }
 
 /// A director with the network devices that examples name.
-fn director() -> Director {
+pub(crate) fn director() -> Director {
     let director = Director::alone();
     director.namespace().ip("link add eth0 type dummy\n\
          link set eth0 up\n\
@@ -45,7 +45,7 @@ fn trace(director: &Director) -> Vec<String> {
         shown.lines().filter(|line| !line.contains("valid_lft")).collect::<Vec<_>>().join("\n")
     };
     vec![
-        director.nft_ruleset(),
+        director.ruleset(),
         ipvsadm(&["-Sn"]),
         ipvsadm(&["-L", "--daemon"]),
         ipvsadm(&["-L", "--timeout"]),

@@ -44,6 +44,23 @@ table inet later {
 }
 ";
 
+/// The same in iptables, where there is one chain of each hook for everybody: before us,
+/// and in a chain of their own.
+const CHAINS: &str = "
+*mangle
+:theirs - [0:0]
+-A PREROUTING -p tcp -m tcp --dport 8082 -m comment --comment \"before us\" -j MARK --set-mark 99
+-A PREROUTING -p tcp -m tcp --dport 80 -j theirs
+-A theirs -p tcp -m tcp --dport 80
+COMMIT
+*filter
+-A INPUT -p tcp -m tcp --dport 80
+COMMIT
+";
+
+/// Behind us, in the same chain.
+const LATER_IN_CHAIN: &str = "*mangle\n-A PREROUTING -p tcp -m tcp --dport 80\nCOMMIT\n";
+
 /// Services of somebody else: one by address, one by another mark, for both families.
 const SERVICES: &str = "\
 -A -t 172.18.100.8:8081 -s rr -p 60
@@ -55,8 +72,9 @@ const SERVICES: &str = "\
 -a -f 99 -6 -r [2001:db8:18:100::11]:0 -g -w 1
 ";
 
-/// What others hold: rules with handles and counters, services with counters.
-fn foreign(director: &Director, counters: &str) -> (String, Vec<String>) {
+/// What others hold: rules with handles and counters, the rules of iptables with those
+/// beside them in their chain, and services with counters.
+fn foreign(director: &Director, counters: &str) -> (String, String, Vec<String>) {
     let list =
         |table: &[&str]| director.command("nft").args(["-a", "list", "table"]).args(table).ok();
     let tables = [["inet", "firewall"], ["ip", "fwmarkctl"], ["ip6", "nat"], ["inet", "later"]];
@@ -69,7 +87,7 @@ fn foreign(director: &Director, counters: &str) -> (String, Vec<String>) {
     let thresholds = director.command("ipvsadm").args(["-Ln", "--thresholds"]).ok();
     services.push(service(&thresholds, "FWM  99"));
     services.extend(saved.lines().filter(others).map(str::to_owned));
-    (tables.iter().map(|table| list(table)).collect(), services)
+    (tables.iter().map(|table| list(table)).collect(), director.foreign_chains(), services)
 }
 
 #[test]
@@ -78,9 +96,11 @@ fn nothing_that_others_made_is_touched() {
     lab.serve_tcp(&[25, 80, 443, 8080, 8081]);
     let director = lab.director();
     director.nft(RULES);
+    director.restore_chains(CHAINS);
     director.ipvsadm(SERVICES);
     director.apply(WEB_AND_MAIL);
     director.nft(LATER);
+    director.restore_chains(LATER_IN_CHAIN);
     // All of it counts, ours and theirs.
     let mut theirs = lab.client().connect(CLIENT, "172.18.100.7:8080").unwrap();
     let mut persistent = lab.client().connect(CLIENT, "172.18.100.8:8081").unwrap();
@@ -91,20 +111,23 @@ fn nothing_that_others_made_is_touched() {
         let first = service.lines().next().unwrap();
         !first.ends_with(" 0        0        0        0        0")
     };
-    assert!(before.1[..2].iter().all(counted), "{:?}", before.1);
+    assert!(before.2[..2].iter().all(counted), "{:?}", before.2);
+    let place = director.place_in_chain();
 
     let changed = WEB_AND_MAIL.replace("443/tcp", "444-450/tcp").replace(r#""rr""#, r#""wlc""#);
     let fewer = &WEB_AND_MAIL[WEB_AND_MAIL.find("[group.mail]").unwrap()..];
     for config in [changed.as_str(), fewer, WEB_AND_MAIL] {
         director.apply(config);
         assert_eq!(foreign(director, &director.counters()), before, "after an apply of {config}");
+        assert_eq!(director.place_in_chain(), place);
     }
     // Back from the middle: a scheduler that this kernel lacks.
     let refused = changed.replacen(r#""wlc""#, r#""twos""#, 1);
     assert_eq!(director.with(&["apply"], &refused).run().code, Some(1));
     assert_eq!(foreign(director, &director.counters()), before, "after a restored apply");
-    // Our table is damaged and made anew.
-    director.nft("delete chain inet fwmarkctl prerouting");
+    assert_eq!(director.place_in_chain(), place);
+    // Somebody takes away our hook.
+    director.unhook();
     director.apply(WEB_AND_MAIL);
     assert_eq!(foreign(director, &director.counters()), before, "after a repair");
     director.fwmarkctl(&["clear", "--yes"]).ok();

@@ -105,7 +105,7 @@ fn a_boot_restores_what_counts_and_the_next_best_when_that_is_damaged() {
     director.apply(WEB_AND_MAIL);
     director.apply(&weighted(2));
     let reboot = || {
-        director.nft("flush ruleset");
+        director.flush_ruleset();
         director.ipvsadm("-C");
         director.fwmarkctl(&["apply", "--boot"]).run()
     };
@@ -132,7 +132,7 @@ fn full_disk(director: &Director) {
 fn what_cannot_be_saved_is_not_applied() {
     let director = Director::alone();
     director.apply(WEB_AND_MAIL);
-    let (before, at) = (director.dump(), director.nft_generation());
+    let (before, at) = (director.dump(), director.commits());
     full_disk(&director);
     let refused = director.with(&["apply"], &weighted(7)).run();
     assert_eq!(refused.code, Some(1), "{refused:?}");
@@ -140,7 +140,7 @@ fn what_cannot_be_saved_is_not_applied() {
     assert!(refused.stderr.contains("--state-dir"), "the remedy: {}", refused.stderr);
     let (_, document) = director.json(&["apply"], &weighted(7));
     assert_eq!(document["error"]["kind"], "file");
-    assert_eq!((director.dump(), director.nft_generation()), (before, at));
+    assert_eq!((director.dump(), director.commits()), (before, at));
     // Nothing half written is left where there is room again.
     director.run(|| fs::remove_file(Path::new(STATE).join("filling")).unwrap());
     director.apply(&weighted(7));
@@ -162,7 +162,7 @@ fn a_lost_history_begins_anew_with_the_next_apply() {
     assert!(saved.contains("generation 2"), "{saved}");
     assert_eq!(director.ipvsadm_save(), services);
     assert!(director.apply(WEB_AND_MAIL).contains("nothing to do (generation 2)"));
-    director.nft("flush ruleset");
+    director.flush_ruleset();
     director.fwmarkctl(&["apply", "--boot"]).ok();
     director.in_sync(WEB_AND_MAIL).unwrap();
 }

@@ -8,6 +8,7 @@
 //! goes on if they come back.
 
 mod groups;
+mod moves;
 mod ranges;
 mod repairs;
 mod watchful;

@@ -10,7 +10,7 @@ fn a_second_apply_writes_nothing_and_says_so() {
     let lab = web_and_mail();
     let mut connection = lab.client().connect(CLIENT, WEB).unwrap();
     let mut other = lab.client().connect(CLIENT, MAIL).unwrap();
-    let (generation, before) = (lab.director().nft_generation(), lab.director().dump());
+    let (generation, before) = (lab.director().commits(), lab.director().dump());
     let counters = lab.director().settled_counters();
 
     let said = lab.director().apply(WEB_AND_MAIL);
@@ -28,7 +28,7 @@ fn a_second_apply_writes_nothing_and_says_so() {
         })
     );
 
-    assert_eq!(lab.director().nft_generation(), generation, "nothing was committed");
+    assert_eq!(lab.director().commits(), generation, "nothing was committed");
     assert_eq!(lab.director().dump(), before);
     assert_eq!(lab.director().counters(), counters, "nothing was reset");
     for connection in [&mut connection, &mut other] {
@@ -40,7 +40,7 @@ fn a_second_apply_writes_nothing_and_says_so() {
 fn another_order_and_another_spelling_are_no_change() {
     let lab = Lab::dr();
     lab.director().apply(WEB_AND_MAIL);
-    let generation = lab.director().nft_generation();
+    let generation = lab.director().commits();
     let reworded = r#"
         group.mail = { vips = ["172.18.100.8"], ports = ["25/tcp"], mark = "0x19", scheduler = "rr", real = ["172.18.100.12", "172.18.100.11"] }
 
@@ -55,14 +55,14 @@ fn another_order_and_another_spelling_are_no_change() {
     "#;
     lab.director().in_sync(reworded).unwrap();
     assert!(lab.director().apply(reworded).starts_with("In sync"));
-    assert_eq!(lab.director().nft_generation(), generation);
+    assert_eq!(lab.director().commits(), generation);
 }
 
 #[test]
 fn what_only_looks_writes_nothing() {
     let lab = web_and_mail();
     let other = WEB_AND_MAIL.replace(r#""rr""#, r#""wlc""#).replace("443", "444");
-    let (generation, before) = (lab.director().nft_generation(), lab.director().dump());
+    let (generation, before) = (lab.director().commits(), lab.director().dump());
     assert!(before.iter().all(|half| !half.is_empty()), "{before:?}");
     for (args, expected) in [
         (&["check"] as &[&str], 0),
@@ -78,6 +78,6 @@ fn what_only_looks_writes_nothing() {
         let ended = lab.director().with(args, &other).run();
         assert_eq!(ended.code, Some(expected), "{args:?}: {ended:?}");
     }
-    assert_eq!(lab.director().nft_generation(), generation);
+    assert_eq!(lab.director().commits(), generation);
     assert_eq!(lab.director().dump(), before);
 }

@@ -141,7 +141,7 @@ fn an_interrupted_transaction_can_be_abandoned() {
 #[test]
 fn with_the_ledger_gone_the_state_from_before_is_built_again() {
     let director = killed();
-    director.nft("flush ruleset");
+    director.flush_ruleset();
     let recovered = director.fwmarkctl(&["recover"]).ok();
     assert!(recovered.contains("undone"), "{recovered}");
     director.in_sync(WEB_AND_MAIL).unwrap();

@@ -29,6 +29,6 @@ fn the_next_apply_ends_what_a_killed_one_began() {
         director.apply(&config);
         director.in_sync(&config).unwrap();
         director.fwmarkctl(&["clear", "--yes"]).ok();
-        assert_eq!((services(&director), director.nft_ruleset().as_str()), (0, ""));
+        assert_eq!((services(&director), director.ruleset().as_str()), (0, ""));
     }
 }

@@ -9,11 +9,16 @@ mod any_service;
 mod by_address;
 mod change;
 mod clear;
+#[path = "../configs/mod.rs"]
+#[allow(unreachable_pub, reason = "shared with other test programs")]
+mod configs;
 mod connections;
 mod doctor;
 mod drain;
 mod drift;
 mod examples;
+mod export;
+mod firewalls;
 mod foreign;
 mod forwarding;
 mod fullnat;
@@ -21,6 +26,8 @@ mod history;
 mod hitless;
 mod idempotent;
 mod interrupted;
+mod ipset;
+mod iptables;
 mod killed;
 mod lab;
 mod lab_works;
@@ -40,5 +47,7 @@ mod sip;
 #[allow(unreachable_pub, reason = "shared with other test programs")]
 mod states;
 mod stats;
+mod take_over;
+mod take_over_keepalived;
 mod trial;
 mod watch;

@@ -1,7 +1,6 @@
 //! The main job: a group's ports and addresses behave as one service, by one mark.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use crate::lab::{CLIENT, CLIENT_V6, Lab, Tally, client_v4, client_v6};
 use crate::scene::{Fwmarkctl, servers, the_one_server};

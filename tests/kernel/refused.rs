@@ -1,7 +1,7 @@
 //! Refusals: what the kernel or the situation does not allow leaves all as it was, and
 //! the error names what mends it.
 
-use crate::lab::{CLIENT, Director, Lab};
+use crate::lab::{CLIENT, Director, Lab, Marks};
 use crate::scene::{Fwmarkctl, MAIL, WEB, WEB_AND_MAIL, web_and_mail};
 
 /// Another change that is in order, so that there is something to take back.
@@ -16,7 +16,7 @@ fn a_scheduler_that_the_kernel_lacks_leaves_the_state_from_before() {
     let lab = web_and_mail();
     let mut talk = lab.client().connect(CLIENT, WEB).unwrap();
     lab.client().tcp(CLIENT, MAIL).unwrap();
-    let (generation, before) = (lab.director().nft_generation(), lab.director().dump());
+    let (generation, before) = (lab.director().commits(), lab.director().dump());
     // A new group of the kind, and a group that becomes it.
     let added = format!(
         r#"{}
@@ -40,7 +40,7 @@ fn a_scheduler_that_the_kernel_lacks_leaves_the_state_from_before() {
         assert_eq!((code, &document["error"]["kind"]), (1, &"restored".into()));
         assert_eq!(document["error"]["hint"], "modprobe ip_vs_twos");
         assert_eq!(lab.director().dump(), before);
-        assert_eq!(lab.director().nft_generation(), generation);
+        assert_eq!(lab.director().commits(), generation);
     }
     assert_eq!(talk.ask(), Ok(talk.server.clone()));
     lab.director().in_sync(WEB_AND_MAIL).unwrap();
@@ -50,7 +50,7 @@ fn a_scheduler_that_the_kernel_lacks_leaves_the_state_from_before() {
 fn somebody_elses_service_on_our_mark_is_a_conflict_that_changes_nothing() {
     let lab = Lab::dr();
     lab.director().ipvsadm("-A -f 10 -s wlc\n-a -f 10 -r 172.18.100.12:0 -g -w 7\n");
-    let (generation, before) = (lab.director().nft_generation(), lab.director().dump());
+    let (generation, before) = (lab.director().commits(), lab.director().dump());
     for command in ["plan", "apply"] {
         let ended = lab.director().with(&[command], WEB_AND_MAIL).run();
         assert_eq!(ended.code, Some(2), "{command}: {ended:?}");
@@ -62,7 +62,7 @@ fn somebody_elses_service_on_our_mark_is_a_conflict_that_changes_nothing() {
     assert_eq!((code, &document["error"]["kind"]), (2, &"conflict".into()));
     assert_eq!(document["error"]["conflicts"][0]["key"], "fwmark 10 ipv4");
     assert_eq!(lab.director().dump(), before);
-    assert_eq!(lab.director().nft_generation(), generation);
+    assert_eq!(lab.director().commits(), generation);
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn without_the_privilege_the_error_names_it_and_only_looking_at_files_works() {
     let unprivileged = |args: &[&str]| {
         let setpriv = director.command("setpriv").args(["--bounding-set=-all", "--inh-caps=-all"]);
         let program = setpriv.arg(Director::program()).args(["-c", "-"]);
-        program.args(args).stdin(&changed()).run()
+        program.args(args).stdin(&Marks::in_config(&changed())).run()
     };
     for args in [&["plan"] as &[&str], &["apply"], &["status"], &["clear", "--yes"]] {
         let ended = unprivileged(args);

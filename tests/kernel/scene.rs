@@ -4,11 +4,13 @@
 use std::fs::read_to_string;
 use std::time::{Duration, Instant};
 
-use fwmarkctl::backend::Netfilter;
 use fwmarkctl::backend::nftables::Nftables;
+use fwmarkctl::backend::{KernelDirector, Netfilter};
+use fwmarkctl::model::{Form, Marker, Variant};
+use fwmarkctl::state::DirectorState;
 use serde_json::Value;
 
-use crate::lab::{Client, Director, Ended, Failure, Lab, Program, RealServer};
+use crate::lab::{Client, Director, Ended, Failure, Lab, Marks, Program, RealServer};
 
 /// Two groups with real servers in common: the web on one VIP, mail on the other.
 pub(crate) const WEB_AND_MAIL: &str = r#"
@@ -60,8 +62,20 @@ pub(crate) fn reboot(director: &Director) {
         std::fs::write("/run/boot_id", "00000000-0000-4000-8000-000000000001\n").unwrap();
         rustix::mount::mount_bind("/run/boot_id", "/proc/sys/kernel/random/boot_id").unwrap();
     });
-    director.nft("flush ruleset");
+    director.forget_rules();
     director.ipvsadm("-C");
+}
+
+/// `state`, marked by the backend of this run.
+pub(crate) fn marked(state: DirectorState) -> DirectorState {
+    let (marker, form) = match Marks::of_this_run() {
+        Marks::Nftables => (Marker::Nftables, Form::Rules),
+        Marks::Iptables { variant, sets } => {
+            let variant = if variant == "nft" { Variant::Nft } else { Variant::Legacy };
+            (Marker::Iptables(variant), if sets { Form::Sets } else { Form::Rules })
+        }
+    };
+    DirectorState { marker, form, ..state }
 }
 
 /// fwmarkctl with a configuration, on the director.
@@ -97,8 +111,9 @@ pub(crate) trait Fwmarkctl {
     /// The generation that the kernel's ledger names.
     fn generation(&self) -> Option<u64>;
 
-    /// The generation of nf_tables: every commit of anybody moves it.
-    fn nft_generation(&self) -> u32;
+    /// What every commit of anybody to netfilter moves. Legacy iptables counts none, and
+    /// it stays 0: there [`Fwmarkctl::dump`] must do.
+    fn commits(&self) -> u32;
 
     /// What a director holds: rules with their handles and counters, and services.
     fn dump(&self) -> [String; 2];
@@ -113,20 +128,23 @@ pub(crate) trait Fwmarkctl {
 
 impl Fwmarkctl for Director {
     fn with(&self, args: &[&str], config: &str) -> Program<'_> {
-        self.fwmarkctl(&["-c", "-"]).args(args).stdin(config)
+        self.fwmarkctl(&["-c", "-"]).args(args).stdin(&Marks::in_config(config))
     }
 
     fn generation(&self) -> Option<u64> {
-        let ruleset = self.run(|| Nftables::new().observe().unwrap().value);
+        let ruleset = self.run(|| KernelDirector::new().marking().unwrap());
         ruleset.ledger.record.map(|record| record.generation)
     }
 
-    fn nft_generation(&self) -> u32 {
-        self.run(|| Nftables::new().observe().unwrap().generation.0)
+    fn commits(&self) -> u32 {
+        match Marks::of_this_run() {
+            Marks::Iptables { variant: "legacy", .. } => 0,
+            _ => self.run(|| Nftables::new().observe().unwrap().generation.0),
+        }
     }
 
     fn dump(&self) -> [String; 2] {
-        [self.command("nft").args(["-a", "list", "ruleset"]).ok(), self.ipvsadm_save()]
+        [self.ruleset_in_detail(), self.ipvsadm_save()]
     }
 
     fn counters(&self) -> String {

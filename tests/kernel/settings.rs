@@ -107,7 +107,7 @@ fn a_parameter_of_a_device_that_is_gone_is_forgotten() {
         assert!(again.stderr.contains("no such parameter"), "{}", again.stderr);
         director.with(end, DR).ok();
     }
-    assert_eq!(director.nft_ruleset(), "");
+    assert_eq!(director.ruleset(), "");
 }
 
 #[test]
@@ -196,7 +196,7 @@ fn vips_that_are_only_routed_are_served() {
     lab.client().namespace().ip("route add 172.18.100.7/32 via 172.18.100.1\n\
          route add 2001:db8:18:100::7/128 via 2001:db8:18:100::1");
     let foreign = routing(director);
-    let entries: String = lab
+    let entries: Vec<_> = lab
         .real_servers()
         .iter()
         .flat_map(|server| [(server.v4(), server.kind()), (server.v6(), server.kind())])
@@ -206,9 +206,10 @@ fn vips_that_are_only_routed_are_served() {
                 Kind::Nat => "nat",
                 Kind::Tunnel => "tun",
             };
-            format!("{{ address = {address:?}, forward = {forward:?} }}, ")
+            format!("{{ address = {address:?}, forward = {forward:?} }}")
         })
         .collect();
+    let entries = entries.join(", ");
     let config = |place: &str, mark: &str| {
         format!(
             "[director]\n{place}\n[group.web]\nvips = [\"172.18.100.7\", \"2001:db8:18:100::7\"]\n\
@@ -268,7 +269,7 @@ fn fragments_to_a_routed_vip_are_put_together() {
     }
     // Without the chain only what fits into one packet gets there.
     let target = "172.18.100.7:5353";
-    director.nft("delete chain inet fwmarkctl defragment");
+    director.scatter_fragments();
     let hasty = lab.client().patience(Duration::from_millis(500));
     assert!(hasty.udp_of(CLIENT, target, 4000).is_err());
     assert!(hasty.udp(CLIENT, target).is_ok());
@@ -277,7 +278,7 @@ fn fragments_to_a_routed_vip_are_put_together() {
     assert!(lab.client().udp_of(CLIENT, target, 4000).is_ok());
     assert!(["", "0\n"].contains(&count().as_str()), "{} connections are tracked", count());
     director.fwmarkctl(&["clear", "--yes"]).ok();
-    assert_eq!(director.nft_ruleset(), "");
+    assert_eq!(director.ruleset(), "");
 }
 
 #[test]
@@ -299,7 +300,7 @@ fn vips_are_bound_to_an_interface_and_leave_it() {
     let ended = director.with(&["apply"], &config("front9")).run();
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(ended.stderr.contains("there is no device front9"), "{}", ended.stderr);
-    assert_eq!((addresses(), director.nft_ruleset().as_str()), (before.clone(), ""));
+    assert_eq!((addresses(), director.ruleset().as_str()), (before.clone(), ""));
 
     let front = config("front");
     director.apply(&front);

@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::lab::{CLIENT, Director, client_v4};
+use crate::lab::{CLIENT, Director, Marks, client_v4};
 use crate::scene::{Fwmarkctl, MAIL, WEB, WEB_AND_MAIL, reboot, until, web_and_mail};
 
 /// [`WEB_AND_MAIL`] with another server for the web, and mail on another port and mark.
@@ -123,7 +123,7 @@ fn while_a_trial_waits_it_is_told_of_and_nothing_else_is_begun() {
 fn the_first_apply_of_all_goes_again_too() {
     let director = Director::alone();
     director.with(&["apply", "--confirm-within", "1s"], WEB_AND_MAIL).ok();
-    until("the return", || director.nft_ruleset().is_empty() && director.ipvsadm_save().is_empty());
+    until("the return", || director.ruleset().is_empty() && director.ipvsadm_save().is_empty());
     until("the watcher's end", || watchers(&director).is_empty());
 }
 
@@ -179,7 +179,7 @@ fn a_reboot_means_that_it_was_not_confirmed() {
 fn on_a_terminal_enter_confirms() {
     let director = Director::alone();
     let config = "/run/config.toml";
-    director.run(|| fs::write(config, WEB_AND_MAIL).unwrap());
+    director.run(|| fs::write(config, Marks::in_config(WEB_AND_MAIL)).unwrap());
     let apply = director.fwmarkctl(&["-c", config, "apply", "--confirm-within", "1h"]);
     let (running, mut terminal) = apply.spawn_on_terminal();
     terminal.wait_for("returns in 3599 s");
@@ -195,7 +195,7 @@ fn on_a_terminal_ctrl_c_returns_at_once_and_a_lost_terminal_at_the_deadline() {
     let director = Director::alone();
     director.apply(WEB_AND_MAIL);
     let config = "/run/config.toml";
-    director.run(|| fs::write(config, tried()).unwrap());
+    director.run(|| fs::write(config, Marks::in_config(&tried())).unwrap());
     let apply = |time| {
         let apply = director.fwmarkctl(&["-c", config, "apply", "--confirm-within", time]);
         let (running, mut terminal) = apply.spawn_on_terminal();
@@ -233,7 +233,8 @@ fn a_trial_that_cannot_be_armed_is_not_begun() {
             .stderr(std::process::Stdio::piped())
             .spawn()
             .unwrap();
-        std::io::Write::write_all(&mut child.stdin.take().unwrap(), tried().as_bytes()).unwrap();
+        let config = Marks::in_config(&tried());
+        std::io::Write::write_all(&mut child.stdin.take().unwrap(), config.as_bytes()).unwrap();
         child.wait_with_output().unwrap()
     });
     assert_eq!(refused.status.code(), Some(1), "{refused:?}");

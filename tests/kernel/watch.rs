@@ -1,13 +1,13 @@
 //! The watch: whatever somebody does to what is ours is repaired as it happens, and what
 //! another fwmarkctl does is none of its business.
+#![allow(clippy::print_stdout, reason = "how long a repair takes is told")]
 
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use fwmarkctl::backend::Netfilter;
-use fwmarkctl::backend::nftables::Nftables;
+use fwmarkctl::backend::KernelDirector;
 use fwmarkctl::state::Frame;
 use fwmarkctl::transaction::Lock;
 use rustix::process::Signal;
@@ -15,7 +15,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::killed::services;
-use crate::lab::{CLIENT, Director, Ended, Running, client_v4};
+use crate::lab::{CLIENT, Director, Ended, Marks, Running, client_v4};
 use crate::scene::{Fwmarkctl, WEB, WEB_AND_MAIL, many, until, web_and_mail};
 
 /// An emulated machine under load is slow.
@@ -37,7 +37,7 @@ impl Watch {
     fn begin(director: &Director, args: &[&str], config: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (file, socket) = (Self::file(folder.path()), folder.path().join("notify"));
-        std::fs::write(&file, config).unwrap();
+        Self::write(&file, config);
         let ear = UnixDatagram::bind(&socket).unwrap();
         let running = director
             .fwmarkctl(&["-c", file.to_str().unwrap(), "watch"])
@@ -55,7 +55,7 @@ impl Watch {
         watch
     }
 
-    /// It has begun so far that a signal does not just end it (proc_pid_status(5)).
+    /// It has begun so far that a signal does not just end it (`proc_pid_status(5)`).
     fn takes_signals(&self) {
         let path = format!("/proc/{}/status", self.running.process());
         until("signals are caught", || {
@@ -68,6 +68,10 @@ impl Watch {
 
     fn file(folder: &Path) -> PathBuf {
         folder.join("fwmarkctl.toml")
+    }
+
+    fn write(file: &Path, config: &str) {
+        std::fs::write(file, Marks::in_config(config)).unwrap();
     }
 
     /// The service manager hears something with `words` in it, from now on.
@@ -116,10 +120,8 @@ fn repaired(director: &Director) -> Duration {
     director.run(|| {
         until("the table is repaired", || {
             // While it is being changed it may not be readable.
-            let found = Nftables::new().observe();
-            found.is_ok_and(|found| {
-                found.value.frame == Frame::Intact && !found.value.entries.is_empty()
-            })
+            let found = KernelDirector::new().marking();
+            found.is_ok_and(|found| found.frame == Frame::Intact && !found.entries.is_empty())
         });
     });
     begin.elapsed()
@@ -157,7 +159,7 @@ fn a_flushed_ruleset_is_repaired_within_a_second_and_connections_go_on() {
     let director = lab.director();
     let mut talk = lab.client().connect(CLIENT, WEB).unwrap();
     let before = director.ipvsadm_save();
-    let watch = within_a_second(director, || director.nft("flush ruleset"));
+    let watch = within_a_second(director, || director.flush_ruleset());
     assert_eq!(talk.ask(), Ok(talk.server.clone()));
     assert_eq!(lab.client().tcp(CLIENT, WEB), Ok(talk.server.clone()), "its affinity");
     assert!(lab.client().tcp(client_v4(7).as_str(), WEB).is_ok());
@@ -188,7 +190,7 @@ fn a_reload_of_a_foreign_ruleset_keeps_it_and_ours_comes_back() {
              }",
         );
     });
-    assert!(director.nft_ruleset().contains("tcp dport 23 drop"));
+    assert!(director.ruleset().contains("tcp dport 23 drop"));
     assert!(lab.client().tcp(CLIENT, WEB).is_ok());
     director.in_sync(WEB_AND_MAIL).unwrap();
     watch.stop();
@@ -224,9 +226,9 @@ fn what_others_do_to_tables_of_their_own_is_not_repaired() {
     director.nft("add table inet other\nadd chain inet other c\nadd rule inet other c accept");
     director.nft("flush chain inet other c\nadd table ip fwmarkctl");
     director.nft("delete table inet other");
-    let (rules, generation) = (director.nft_ruleset(), director.nft_generation());
+    let (rules, generation) = (director.ruleset(), director.commits());
     watch.turn_round();
-    assert_eq!((director.nft_ruleset(), director.nft_generation()), (rules, generation));
+    assert_eq!((director.ruleset(), director.commits()), (rules, generation));
     watch.stop();
     assert_eq!(restores(director), 0);
 }
@@ -250,7 +252,7 @@ fn an_apply_a_rollback_and_a_clear_beside_it_are_respected() {
     watch.turn_round();
     director.in_sync(WEB_ONLY).unwrap();
     // What is repaired now is the new generation.
-    director.nft("flush ruleset");
+    director.flush_ruleset();
     watch.hear("STATUS=generation 2 in sync, 1 repair,");
     director.in_sync(WEB_ONLY).unwrap();
     director.fwmarkctl(&["rollback"]).ok();
@@ -260,7 +262,7 @@ fn an_apply_a_rollback_and_a_clear_beside_it_are_respected() {
     director.fwmarkctl(&["clear", "--yes"]).ok();
     watch.hear("STATUS=generation 4 in sync, 1 repair,");
     watch.turn_round();
-    assert_eq!((director.nft_ruleset(), director.ipvsadm_save()), (String::new(), String::new()));
+    assert_eq!((director.ruleset(), director.ipvsadm_save()), (String::new(), String::new()));
     let ended = watch.stop();
     assert_eq!(restores(director), 1, "{ended:?}");
 }
@@ -272,7 +274,7 @@ fn a_trial_is_kept_as_it_is_and_after_its_end_the_state_before_stays() {
     let mut watch = Watch::ready(director, &["--interval", "0.2"], WEB_AND_MAIL);
     director.with(&["apply", "--confirm-within", "10m"], WEB_ONLY).ok();
     watch.hear("STATUS=generation 2 on trial, in sync");
-    director.nft("flush ruleset");
+    director.flush_ruleset();
     watch.hear("STATUS=generation 2 on trial, in sync, 1 repair,");
     // One that begins now leaves the trial alone too.
     Watch::ready(director, &[], WEB_AND_MAIL).stop();
@@ -294,20 +296,20 @@ fn a_hangup_applies_a_changed_file_and_refuses_a_bad_one() {
     let director = lab.director();
     let mut watch = Watch::ready(director, &[], WEB_AND_MAIL);
     let file = Watch::file(watch.folder.path());
-    std::fs::write(&file, WEB_ONLY).unwrap();
+    Watch::write(&file, WEB_ONLY);
     watch.running.signal(Signal::HUP);
     watch.hear("RELOADING=1\nMONOTONIC_USEC=");
     watch.hear("READY=1\nSTATUS=generation 2 in sync");
     director.in_sync(WEB_ONLY).unwrap();
 
     let rules = director.dump();
-    std::fs::write(&file, WEB_AND_MAIL.replace("vips", "vip")).unwrap();
+    Watch::write(&file, &WEB_AND_MAIL.replace("vips", "vip"));
     watch.running.signal(Signal::HUP);
     watch.hear("RELOADING=1");
     watch.hear("READY=1\nSTATUS=generation 2 in sync");
     assert_eq!(director.dump(), rules);
     // And it is still there to repair.
-    director.nft("flush ruleset");
+    director.flush_ruleset();
     watch.hear("STATUS=generation 2 in sync, 1 repair,");
     director.in_sync(WEB_ONLY).unwrap();
     let said = watch.stop().stderr;
@@ -321,7 +323,7 @@ fn ruin(director: &Director, watch: &mut Watch) {
     // It looks at what it did itself, and must not find the first half of this.
     watch.turn_round();
     director.command("ipvsadm").arg("-C").ok();
-    director.nft("flush ruleset");
+    director.flush_ruleset();
     // Without the pauses of `until`: it must be the middle of the repair.
     let begin = Instant::now();
     while services(director) <= 20 {
@@ -372,7 +374,7 @@ fn a_service_manager_hears_how_things_are() {
     director.apply(WEB_AND_MAIL);
     watch.hear("STATUS=generation 1 in sync");
     watch.hear("WATCHDOG=1");
-    director.nft("flush ruleset");
+    director.flush_ruleset();
     let said = watch.hear("in sync, 1 repair, last ");
     let time = said.strip_prefix("STATUS=generation 1 in sync, 1 repair, last ").unwrap();
     assert!(time.len() == "14:02:11Z".len() && time.ends_with('Z'), "{time}");
@@ -386,13 +388,12 @@ fn somebody_who_changes_it_again_and_again_is_met_with_patience() {
     let director = &Director::alone();
     let mut watch = Watch::ready(director, &[], WEB_AND_MAIL);
     let goes_on = AtomicBool::new(true);
-    let remove = "delete element inet fwmarkctl exact4 { 172.18.100.7 . tcp . 443 }";
     std::thread::scope(|scope| {
         scope.spawn(|| {
             let begin = Instant::now();
             while goes_on.load(Ordering::SeqCst) && begin.elapsed() < 2 * PATIENCE {
                 // It fails while there is nothing to remove.
-                drop(director.command("nft").arg(remove).run());
+                director.try_to_lose_mark(("172.18.100.7", 443));
             }
         });
         // Three at once, then one after each wait; a wait seen late is shorter.
@@ -418,7 +419,7 @@ fn what_cannot_be_repaired_is_told_once_and_tried_again() {
     let mut watch = Watch::ready(director, &["--interval", "0.2"], WEB_AND_MAIL);
     // Nobody knows any more that the services are ours: it is a conflict.
     director.run(|| std::fs::remove_dir_all("/run/fwmarkctl").unwrap());
-    director.nft("flush ruleset");
+    director.flush_ruleset();
     watch.hear("STATUS=generation 1 not repaired: ");
     watch.turn_round();
     watch.turn_round();
@@ -443,14 +444,14 @@ fn a_lock_that_somebody_has_is_waited_for_with_open_ears() {
     watch.running.signal(Signal::TERM);
     let ended = watch.running.wait();
     assert_eq!(ended.code, Some(0), "{ended:?}");
-    assert_eq!(director.nft_ruleset(), "");
+    assert_eq!(director.ruleset(), "");
     drop(lock);
 
     let mut watch = Watch::ready(director, &[], WEB_AND_MAIL);
     let lock = take();
-    director.nft("flush ruleset");
+    director.flush_ruleset();
     watch.turn_round();
-    assert_eq!(director.nft_ruleset(), "", "what is half done by others is not drift");
+    assert_eq!(director.ruleset(), "", "what is half done by others is not drift");
     drop(lock);
     repaired(director);
     watch.stop();
@@ -465,18 +466,18 @@ fn a_start_that_fails_ends_as_an_apply_does() {
         assert_eq!(ended.code, Some(code), "{ended:?}");
         director.command("ipvsadm").arg("-C").ok();
     }
-    assert_eq!(director.nft_ruleset(), "");
+    assert_eq!(director.ruleset(), "");
 }
 
 #[test]
 fn each_event_is_a_line_of_json() {
     let director = &Director::alone();
     let mut watch = Watch::ready(director, &["-o", "json"], WEB_AND_MAIL);
-    director.nft("flush ruleset");
+    director.flush_ruleset();
     watch.hear("1 repair");
     watch.running.signal(Signal::HUP);
     watch.hear("READY=1");
-    std::fs::write(Watch::file(watch.folder.path()), "[group.web]").unwrap();
+    Watch::write(&Watch::file(watch.folder.path()), "[group.web]");
     watch.running.signal(Signal::HUP);
     watch.hear("READY=1");
     let ended = watch.stop();

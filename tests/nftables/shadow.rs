@@ -3,7 +3,8 @@
 use std::cell::RefCell;
 
 use fwmarkctl::backend::memory::MemoryDirector;
-use fwmarkctl::backend::{Director, Frame, Generation};
+use fwmarkctl::backend::{CountedRuleset, Director, Frame, Generation};
+use fwmarkctl::model::Marker;
 use fwmarkctl::state::DirectorState;
 use fwmarkctl::transaction::{
     Aim, Author, Identity, NoJournal, Outcome, Purpose, Silent, Transaction,
@@ -16,6 +17,14 @@ use super::*;
 struct Witness(RefCell<Vec<Observed<MarkRuleset>>>);
 
 impl Netfilter for Witness {
+    fn marker(&self) -> Marker {
+        Marker::Nftables
+    }
+
+    fn observe_counted(&self) -> Result<Observed<CountedRuleset>, NetfilterError> {
+        Nftables::new().observe_counted()
+    }
+
     fn observe(&self) -> Result<Observed<MarkRuleset>, NetfilterError> {
         Nftables::new().observe()
     }
@@ -34,7 +43,7 @@ impl Netfilter for Witness {
 /// What the ruleset is after each batch of the way to `marking`.
 fn lead_to(marking: &Marking) -> Vec<Observed<MarkRuleset>> {
     let (witness, memory) = (Witness::default(), MemoryDirector::new());
-    let director = Director { netfilter: &witness, ipvs: &memory, machine: &memory };
+    let director = Director { netfilter: &[&witness], ipvs: &memory, machine: &memory };
     let identity = Identity {
         transaction: TransactionId(1),
         boot: "test".to_owned(),

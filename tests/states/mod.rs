@@ -5,7 +5,9 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use fwmarkctl::model::{Family, Forwarding, GroupName, Mark, PortRange, Prefix, Protocol, Tunnel};
+use fwmarkctl::model::{
+    Family, Form, Forwarding, GroupName, Mark, Marker, PortRange, Prefix, Protocol, Tunnel,
+};
 use fwmarkctl::state::{
     Destination, DestinationKey, DirectorState, MarkEntry, MarkKey, Marking, Netmask, ServiceFlags,
     ServiceKey, ServiceTable, Settings, Source, SourceEntry, SourceKey, Sources, VirtualService,
@@ -152,7 +154,7 @@ pub(crate) fn sources(most: usize) -> impl Strategy<Value = Sources> {
     vec(entry, 0..most).prop_map(|entries| entries.into_iter().collect())
 }
 
-/// A whole state.
+/// A whole state, marked by nftables.
 pub(crate) fn state() -> impl Strategy<Value = DirectorState> {
     let services =
         vec(keyed_service(), 0..5).prop_map(|pairs| pairs.into_iter().collect::<ServiceTable>());
@@ -166,8 +168,19 @@ pub(crate) fn state() -> impl Strategy<Value = DirectorState> {
             services,
             sources,
             settings,
+            ..DirectorState::default()
         },
     )
+}
+
+/// A whole state, marked by any marker.
+pub(crate) fn state_of_any_marker() -> impl Strategy<Value = DirectorState> {
+    let marker = (0..Marker::ALL.len()).prop_map(|place| Marker::ALL[place]);
+    (state(), marker, any::<bool>()).prop_map(|(state, marker, sets)| {
+        let in_sets = sets && marker != Marker::Nftables;
+        let form = if in_sets { Form::Sets } else { Form::Rules };
+        DirectorState { marker, form, ..state }
+    })
 }
 
 /// What a director needs: some of a few settings, two of which [`foreign_settings`] has

@@ -18,12 +18,19 @@ const GROUP: u32 = 7;
 /// `linux/netfilter/nf_tables.h`.
 const TABLE: u16 = 1;
 
+/// `NFPROTO_IPV4`.
+const IPV4: u8 = 2;
+/// `NFPROTO_IPV6`.
+const IPV6: u8 = 10;
+
 /// More datagrams than can wait: each takes more than 256 bytes of a receive buffer of
 /// 16 MiB. It ends a [`Events::drain`] beside somebody who never stops committing.
 const MOST: usize = 65_536;
 
 /// The notifications of nf_tables in one network namespace, from which those about our
-/// table, `inet fwmarkctl`, are told apart. Its descriptor is readable when some wait.
+/// table, `inet fwmarkctl`, and about the tables in which iptables-nft may have chains of
+/// ours are told apart. Its descriptor is readable when some wait. The legacy variant of
+/// iptables tells nobody anything.
 ///
 /// Linux (6.18) removes a table with the flag `owner` together with its process and tells
 /// nobody. Who must not miss that looks now and then without having heard anything.
@@ -85,8 +92,12 @@ fn concerns_us(message: Message<'_>) -> bool {
         return false;
     }
     let Ok(fields) = wire::body(message.payload) else { return true };
-    message.payload.first() == Some(&wire::INET)
-        && fields.text(TABLE).is_none_or(|name| name == frame::table_name())
+    match (message.payload.first(), fields.text(TABLE)) {
+        (Some(&wire::INET), name) => name.is_none_or(|name| name == frame::table_name()),
+        // Where iptables-nft has its chains, and ours among them.
+        (Some(&(IPV4 | IPV6)), Some(table)) => matches!(table, "mangle" | "nat"),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -109,8 +120,19 @@ mod tests {
         for other in ["fwmarkctl2", "fwmarkct", "other", ""] {
             assert!(!heard(wire::DEL_TABLE, &payload(wire::INET, TABLE, other)), "{other}");
         }
-        // NFPROTO_IPV4.
-        assert!(!heard(wire::DEL_TABLE, &payload(2, TABLE, "fwmarkctl")));
+        assert!(!heard(wire::DEL_TABLE, &payload(IPV4, TABLE, "fwmarkctl")));
+    }
+
+    #[test]
+    fn the_tables_of_iptables_may_have_chains_of_ours() {
+        for (family, table, ours) in [
+            (IPV4, "mangle", true),
+            (IPV6, "nat", true),
+            (IPV4, "filter", false),
+            (wire::INET, "mangle", false),
+        ] {
+            assert_eq!(heard(wire::NEW_RULE, &payload(family, TABLE, table)), ours, "{table}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::decode::{ChainFound, ElementsDo, RuleFound, SetFound};
 use super::element::Element;
 use super::frame::{self, LEDGER, Set, Step, text};
 use crate::backend::{Frame, MarkCounts, MarkRuleset};
+use crate::model::Form;
 use crate::state::{Ledger, LedgerEntry, Marking, OptionalChains, Record, ServiceKey, Sources};
 
 /// How many entries of one set are named when none of them can be read.
@@ -151,7 +152,8 @@ impl Found {
         };
         let Entries { marking, shadow, sources, services, .. } = self.entries;
         let ledger = Ledger { record, services };
-        MarkRuleset { frame, chains, entries: marking, shadow, sources, ledger }
+        let form = Form::default();
+        MarkRuleset { frame, form, chains, entries: marking, shadow, sources, ledger }
     }
 
     fn has(&self, chain: Base) -> bool {

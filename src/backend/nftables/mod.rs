@@ -19,11 +19,13 @@ mod refusal;
 mod wire;
 
 use rustix::io::Errno;
-use rustix::thread::{MembarrierCommand, membarrier};
 
 pub use self::events::Events;
 use self::read::Reader;
-use super::{CountedRuleset, Generation, MarkRuleset, Netfilter, NetfilterError, Observed};
+use super::{
+    CountedRuleset, Generation, MarkRuleset, Netfilter, NetfilterError, Observed, settle_packets,
+};
+use crate::model::Marker;
 use crate::netlink::{Bus, NetlinkError, Socket};
 use crate::plan::MarkSwitch;
 
@@ -39,18 +41,18 @@ impl Nftables {
     pub fn new() -> Self {
         Self
     }
-
-    /// As [`Netfilter::observe`], with what each entry counted since it was made: a batch
-    /// that leaves an entry alone leaves its count.
-    ///
-    /// # Errors
-    /// As [`Netfilter::observe`].
-    pub fn observe_counted(&self) -> Result<Observed<CountedRuleset>, NetfilterError> {
-        read(true)
-    }
 }
 
 impl Netfilter for Nftables {
+    fn marker(&self) -> Marker {
+        Marker::Nftables
+    }
+
+    /// A batch that leaves an entry alone leaves its count.
+    fn observe_counted(&self) -> Result<Observed<CountedRuleset>, NetfilterError> {
+        read(true)
+    }
+
     fn observe(&self) -> Result<Observed<MarkRuleset>, NetfilterError> {
         let Observed { value, generation } = read(false)?;
         Ok(Observed { value: value.ruleset, generation })
@@ -70,15 +72,8 @@ impl Netfilter for Nftables {
         refusals.first().map_or(Ok(()), |refusal| Err(refusal::error(&batch, refusal)))
     }
 
-    /// Waits until no CPU can still be handling a packet that was marked before the
-    /// switch: an RCU period, which a global memory barrier takes (membarrier(2); 11 to
-    /// 19 ms).
     fn settle(&self) {
-        if let Err(errno) = membarrier(MembarrierCommand::Global) {
-            // A kernel without it: a retired server may meet a packet that was marked
-            // microseconds before. It is refused, and its client tries again.
-            tracing::debug!(%errno, "no global memory barrier");
-        }
+        settle_packets();
     }
 }
 

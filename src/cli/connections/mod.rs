@@ -10,9 +10,8 @@ use self::owner::{Owner, Owners};
 use super::Context;
 use super::args::{ConnectionsOptions, Place};
 use super::groups::Selection;
-use crate::backend::Netfilter;
+use crate::backend::KernelDirector;
 use crate::backend::ipvs::{ConnectionEntry, KernelIpvs};
-use crate::backend::nftables::Nftables;
 use crate::error::{Error, Exit};
 use crate::model::Prefix;
 use crate::transaction::Cause;
@@ -32,7 +31,7 @@ struct Listing {
 }
 
 pub(super) fn run(context: &mut Context, options: &ConnectionsOptions) -> Result<Exit, Error> {
-    let ruleset = Nftables::new().observe().map_err(Cause::from)?.value;
+    let ruleset = KernelDirector::new().marking().map_err(Cause::from)?;
     let selection = Selection::new(&options.groups, &ruleset)?;
     let mut owners = Owners::new(&ruleset);
     let mut listing =

@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use super::super::groups::Selection;
 use super::super::{Context, record_error};
+use crate::backend::KernelDirector;
 use crate::backend::ipvs::KernelIpvs;
-use crate::backend::nftables::Nftables;
 use crate::backend::{Count, CountedRuleset, MarkCounts, ServiceStatistics};
 use crate::error::Error;
 use crate::model::GroupName;
@@ -72,7 +72,7 @@ impl Counters {
 impl Reading {
     /// Reads both sides: first the marks, so that what they counted can be in IPVS's count.
     pub(super) fn take(context: &Context, names: &[String]) -> Result<Self, Error> {
-        let counted = Nftables::new().observe_counted().map_err(Cause::from)?.value;
+        let counted = KernelDirector::new().counted_marking().map_err(Cause::from)?;
         let at = Instant::now();
         let selection = Selection::new(names, &counted.ruleset)?;
         let zero = zero(context)?;

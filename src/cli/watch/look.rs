@@ -6,13 +6,13 @@ use super::super::session::Session;
 use super::super::{apply, record_error};
 use super::wanted::Expected;
 use super::{Task, Watch};
-use crate::backend::Netfilter;
-use crate::backend::nftables::{Events, Nftables};
+use crate::backend::nftables::Events;
+use crate::backend::{Director, KernelDirector};
 use crate::compile::Compiled;
 use crate::config::Config;
 use crate::error::Error;
 use crate::plan::{Conflict, Plan};
-use crate::state::{DirectorState, Observation};
+use crate::state::{DirectorState, MarkingHalf, Observation};
 use crate::transaction::{Aim, Cause, Draft, LockError, Outcome, Purpose};
 
 /// How often the lock is asked for while somebody else has it.
@@ -172,10 +172,13 @@ impl Watch<'_> {
 
 /// Whether the ruleset alone is another one than that of `state`.
 fn marks_differ(state: &DirectorState) -> Result<bool, Error> {
-    let found = Nftables::new().observe().map_err(Cause::from)?;
-    let (ruleset, generation) = (found.value, found.generation);
-    let assumed = Observation { ruleset, generation, ..Observation::of(state) };
-    Ok(!Plan::between(&assumed, state).switch.is_empty())
+    let marking = |kernel: &Director<'_>| kernel.marking(state.marker, state.is_empty());
+    let found = KernelDirector::new().with(marking).map_err(Cause::from)?;
+    let MarkingHalf { marker, ruleset, elsewhere, generation, commits } = found;
+    let of_state = Observation::of(state);
+    let assumed = Observation { marker, ruleset, elsewhere, generation, commits, ..of_state };
+    let plan = Plan::between(&assumed, state);
+    Ok(!plan.switch.is_empty() || !plan.moving.is_empty())
 }
 
 impl Found {

@@ -70,9 +70,15 @@ pub(in crate::preflight) struct ChainId {
 }
 
 impl ChainId {
-    /// Whether it is in our own table.
+    /// Whether it is in our own table, or is one of our chains in the tables of iptables.
     pub(in crate::preflight) fn is_ours(&self) -> bool {
-        self.origin == Origin::Nft("inet") && self.table == "fwmarkctl"
+        match self.origin {
+            Origin::Nft("inet") => self.table == "fwmarkctl",
+            _ => {
+                matches!(self.table.as_str(), "mangle" | "nat")
+                    && self.name.starts_with("FWMARKCTL")
+            }
+        }
     }
 
     /// The other chain of the same table.

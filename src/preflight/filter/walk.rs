@@ -92,7 +92,7 @@ impl Walk<'_> {
     /// Whether the packet goes on.
     fn hook(&mut self, hook: Hook, packet: &mut Packet) -> bool {
         let chains = self.ruleset.hooked(hook, packet.family);
-        let ours = chains.iter().any(|(chain, _)| chain.id.is_ours());
+        let ours = chains.iter().any(|(chain, _)| chain.id.is_ours() || jumps_to_ours(chain));
         for (chain, base) in chains {
             if hook == Hook::Input && base.priority >= IPVS_AT_INPUT {
                 break;
@@ -111,7 +111,8 @@ impl Walk<'_> {
             self.is_tie = ours
                 && hook == Hook::Prerouting
                 && base.priority == PRIORITY_OF_OURS
-                && chain.order.is_none();
+                && chain.order.is_none()
+                && !jumps_to_ours(chain);
             match self.chain(chain, &place, packet, Doubt::None, DEPTH) {
                 End::Gone => return false,
                 End::Through if base.drops => {
@@ -194,6 +195,12 @@ impl Walk<'_> {
                         self.doubt = Doubt::Unknown;
                         continue;
                     };
+                    if id.is_ours() {
+                        if place.hook == Hook::Prerouting {
+                            self.give_mark(packet);
+                        }
+                        continue;
+                    }
                     let inner = Place { chain: &target.id, ..*place };
                     match self.chain(target, &inner, packet, run.doubt, depth - 1) {
                         End::Through => {}
@@ -298,4 +305,10 @@ impl Walk<'_> {
         }
         packet.mark = if doubt == Doubt::None { value } else { None };
     }
+}
+
+/// Whether a chain of iptables calls the one that marks for us.
+fn jumps_to_ours(chain: &Chain) -> bool {
+    let jumps = |step: &Step| matches!(step, Step::Verdict(Verdict::Jump(name)) if chain.id.sibling(name).is_ours());
+    chain.rules.iter().any(|rule| rule.steps.iter().any(jumps))
 }

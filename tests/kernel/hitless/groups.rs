@@ -127,9 +127,14 @@ impl Scene<'_> {
     /// Applies `groups`. Those whom that does not concern are answered before, while it
     /// is done, and after it. The answer is what the apply printed.
     pub(super) fn change(&self, groups: &[Group], unconcerned: impl Fn(&Line) -> bool) -> String {
+        self.change_to(&config(groups), unconcerned)
+    }
+
+    /// [`Scene::change`] by what is a configuration already.
+    pub(super) fn change_to(&self, config: &str, unconcerned: impl Fn(&Line) -> bool) -> String {
         self.traffic.each_answers(2, &unconcerned);
         let began = Instant::now();
-        let told = self.lab.director().apply(&config(groups));
+        let told = self.lab.director().apply(config);
         let ended = Instant::now();
         assert!(told.contains("Applied"), "{told}");
         // A line may wait all the while for what a change before this one cost it: a lost

@@ -1,25 +1,29 @@
-//! Somebody damages the marks' table, and an apply repairs it.
+//! Somebody damages what marks, and an apply repairs it.
 
 use std::time::Instant;
 
 use super::groups::{MAIL, SHOP, Scene, WEB, everybody, figures, interval_note, mail, shop, web};
-use crate::lab::Line;
+use crate::lab::{Director, Line};
 
-/// Rules are written again, or the table is made anew, in one batch. When it is made anew,
-/// the interval maps are empty for a moment, as the plan says.
+/// Rules are written again in one batch.
 #[test]
-fn a_damaged_table_goes_on_marking_while_it_is_repaired() {
+fn a_damaged_chain_goes_on_marking_while_it_is_repaired() {
     let groups = [web(), mail(), shop()];
     Scene::play(&groups, &[&WEB, &MAIL, &SHOP], |scene| {
-        for damage in [
-            "insert rule inet fwmarkctl prerouting counter",
-            "add rule inet fwmarkctl prerouting tcp dport 80 drop",
-        ] {
-            scene.lab.director().nft(damage);
+        for _ in 0..2 {
+            scene.lab.director().drop_in_chain(22);
             scene.change(&groups, everybody);
         }
         scene.unnoticed("rules written again", everybody);
+    });
+}
 
+/// When the table is made anew, in one batch too, the interval maps are empty for a moment,
+/// as the plan says.
+#[test]
+fn a_table_goes_on_marking_while_it_is_made_anew() {
+    let groups = [web(), mail(), shop()];
+    Scene::play(&groups, &[&WEB, &MAIL, &SHOP], |scene| {
         let of_ranges = |line: &Line| line.to(&SHOP) && !line.is_talk();
         let others = |line: &Line| !of_ranges(line);
         for damage in [
@@ -43,13 +47,14 @@ fn marks_that_are_gone_come_back_at_once_and_connections_never_notice() {
     Scene::play(&groups, &[&WEB, &MAIL, &SHOP], |scene| {
         let new = |line: &Line| !line.is_talk();
         let damages = [
-            "flush chain inet fwmarkctl prerouting",
-            "add table inet fwmarkctl { flags dormant; }",
-            "delete table inet fwmarkctl",
+            Director::flush_chain,
+            Director::unhook,
+            Director::put_to_sleep,
+            Director::lose_our_rules,
         ];
         for damage in damages {
             let now = Instant::now();
-            scene.lab.director().nft(damage);
+            damage(scene.lab.director());
             scene.traffic.each_fails(now, new);
             scene.change(&groups, Line::is_talk);
             scene.traffic.each_answers(3, new);

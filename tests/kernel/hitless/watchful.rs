@@ -42,12 +42,7 @@ fn marks_removed_for_a_moment_are_noticed() {
     Scene::play(&[web(), mail()], &[&WEB, &MAIL], |scene| {
         for _ in 0..3 {
             scene.traffic.each_answers(2, everybody);
-            for change in ["delete", "add"] {
-                let mark = if change == "add" { ": 10" } else { "" };
-                scene.lab.director().nft(&format!(
-                    "{change} element inet fwmarkctl exact4 {{ 172.18.100.7 . tcp . 80 {mark} }}"
-                ));
-            }
+            scene.lab.director().lose_mark_for_a_moment(("172.18.100.7", 80), 10);
         }
         scene.traffic.each_answers(2, everybody);
         let own = |line: &Line| line.to(&WEB[..1]) && !line.is_talk();

@@ -45,10 +45,15 @@ impl Director {
         self.command(&Self::program()).args(args)
     }
 
-    /// The path of the fwmarkctl of this build, for as long as this process lives.
+    /// The path of the fwmarkctl of this build, for as long as this process lives; or of
+    /// the one in `FWMARKCTL_PROGRAM`, where a build with other features may have taken its
+    /// place.
     pub(crate) fn program() -> String {
         static COPY: OnceLock<File> = OnceLock::new();
-        let copy = COPY.get_or_init(|| copy_in_memory(env!("CARGO_BIN_EXE_fwmarkctl")));
+        let copy = COPY.get_or_init(|| {
+            let built = env!("CARGO_BIN_EXE_fwmarkctl");
+            copy_in_memory(&std::env::var("FWMARKCTL_PROGRAM").unwrap_or(built.to_owned()))
+        });
         format!("/proc/{}/fd/{}", process::id(), copy.as_raw_fd())
     }
 

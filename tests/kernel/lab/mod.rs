@@ -21,9 +21,13 @@
 
 mod client;
 mod director;
+mod iptables;
+mod marks;
+mod meddling;
 mod namespace;
 mod program;
 mod real_server;
+mod ruleset;
 mod seen;
 mod servers;
 mod topology;
@@ -31,6 +35,8 @@ mod traffic;
 
 pub(crate) use client::{Answer, Client, Connection, Failure, Tally, client_v4, client_v6};
 pub(crate) use director::{Director, copy_in_memory};
+pub(crate) use iptables::At;
+pub(crate) use marks::Marks;
 pub(crate) use namespace::Namespace;
 pub(crate) use program::{Ended, Program, Running, Terminal};
 pub(crate) use real_server::{Kind, RealServer};

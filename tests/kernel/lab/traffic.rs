@@ -192,7 +192,7 @@ impl Traffic {
         let there = |question: &Question| question.asked <= to && question.ended() >= from;
         let absent = |place: &usize| {
             let log = &logs[*place];
-            !log.waiting.is_some_and(|since| since <= to) && !log.questions.iter().any(there)
+            log.waiting.is_none_or(|since| since > to) && !log.questions.iter().any(there)
         };
         self.places(who).into_iter().filter(absent).map(|at| self.lines[at].to_string()).collect()
     }

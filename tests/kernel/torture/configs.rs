@@ -11,6 +11,8 @@ use proptest::sample::{select, subsequence};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config as Proptest, RngAlgorithm, TestRng, TestRunner};
 
+use crate::lab::Marks;
+
 /// A configuration, and what the kernel holds when it is applied.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
@@ -19,7 +21,9 @@ pub(crate) struct Config {
 }
 
 impl Config {
-    pub(crate) fn new(text: String) -> Self {
+    /// With the backend of this run.
+    pub(crate) fn new(text: &str) -> Self {
+        let text = Marks::in_config(text);
         let options =
             Options { effective_uid: 0, presets: None, extra_schedulers: &[], instead: None };
         let config = load(Sources::text(text.clone()), &options)
@@ -145,7 +149,7 @@ fn config() -> impl Strategy<Value = Config> {
         for (number, group) in groups {
             group.write(number, shift, &mut text);
         }
-        Config::new(text)
+        Config::new(&text)
     })
 }
 

@@ -41,7 +41,8 @@ const SERVICES: &str = "\
 /// How many services [`load`] makes.
 pub(crate) const HOW_MANY: usize = 3;
 
-/// Makes somebody else's rules and services.
+/// Makes somebody else's rules and services. Nothing of it is in the tables that iptables
+/// shares with everybody.
 pub(crate) fn load(director: &Director) {
     director.nft(RULES);
     director.ipvsadm(SERVICES);
@@ -84,7 +85,11 @@ fn rules() -> Result<Vec<Vec<u8>>, NetlinkError> {
         });
         socket.dump(&request, |message| {
             let (family, rest) = (message.payload[0], &message.payload[4..]);
-            let ours = family == INET && contains(rest, b"fwmarkctl\0");
+            let of_iptables = [&b"mangle\0"[..], b"nat\0"].iter().any(|name| contains(rest, name));
+            let ours = match family {
+                INET => contains(rest, b"fwmarkctl\0"),
+                _ => of_iptables,
+            };
             if !ours {
                 // Without the generation, which every commit of anybody changes.
                 found.push([&message.kind.to_ne_bytes()[..], &[family], rest].concat());

@@ -2,10 +2,7 @@
 
 use std::path::Path;
 
-use fwmarkctl::backend;
-use fwmarkctl::backend::ipvs::KernelIpvs;
-use fwmarkctl::backend::machine::KernelMachine;
-use fwmarkctl::backend::nftables::Nftables;
+use fwmarkctl::backend::KernelDirector;
 use fwmarkctl::plan::Plan;
 use fwmarkctl::state::{DirectorState, Fingerprint, Ownership};
 use fwmarkctl::transaction::{Found, History, RunJournal, Trial, TrialFile, observe};
@@ -109,11 +106,9 @@ impl Machine {
     /// What would lead to `state`.
     fn plan(&self, state: &DirectorState) -> Plan {
         self.director.run(|| {
-            let (nftables, ipvs, machine) =
-                (Nftables::new(), KernelIpvs::new(), KernelMachine::new());
-            let kernel = backend::Director { netfilter: &nftables, ipvs: &ipvs, machine: &machine };
-            let seen = observe(&kernel, state, &Ownership::default()).unwrap();
-            Plan::between(&seen, state)
+            let seen =
+                KernelDirector::new().with(|kernel| observe(kernel, state, &Ownership::default()));
+            Plan::between(&seen.unwrap(), state)
         })
     }
 

@@ -10,7 +10,7 @@ use rustix::process::Signal;
 
 use super::configs::{configs, numbers, set};
 use super::machine::{Machine, RUN};
-use crate::lab::copy_in_memory;
+use crate::lab::{Marks, copy_in_memory};
 
 /// What the kills hit.
 #[derive(Debug, Default)]
@@ -34,7 +34,7 @@ fn an_apply_that_is_killed_at_any_moment_is_undone_or_finished() {
     let machine = Machine::new();
     let run = |args: &[&str], config: &str| {
         let command = machine.director.command(&program).args(["-c", "-", "-o", "json"]);
-        command.args(args).stdin(config)
+        command.args(args).stdin(&Marks::in_config(config))
     };
     let mut row = configs(12);
     let mut held = row.next().unwrap();

@@ -1,0 +1,250 @@
+//! What marking costs a packet: the maps of nftables, rules and sets of both iptables, with
+//! few entries and with many, in the same run. An entry is an address with a port; rules
+//! have two ports each, as people write them.
+//!
+//! Run through `make bench`. What is measured is the way of an UDP packet over loopback
+//! into a full receive buffer, less that way without any rule; forms take turns, and the
+//! best tenth of the rounds counts. Needs no IPVS.
+
+#![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
+#![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on shall say where")]
+
+#[allow(dead_code, reason = "shared with other benchmarks")]
+mod groups;
+
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::Write as _;
+use std::net::{Ipv4Addr, UdpSocket};
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::{Duration, Instant};
+
+use fwmarkctl::backend::ipset::{Extensions, Ipset, Member, SetDefinition, SetKind};
+use fwmarkctl::model::{Family, Prefix, Protocol};
+use groups::namespace;
+
+const ROUNDS: usize = 60;
+/// How long a form is measured in one round.
+const ROUND: Duration = Duration::from_millis(20);
+const PORTS: [u16; 2] = [80, 443];
+/// The sets of a family, as the iptables backend looks into them.
+const SETS: [(&str, &str, &str); 5] = [
+    ("net", "", "dst,dst"),
+    ("all-tcp", "-p tcp ", "dst"),
+    ("all-udp", "-p udp ", "dst"),
+    ("all-sctp", "-p sctp ", "dst"),
+    ("port", "", "dst,dst"),
+];
+
+/// What marks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Nothing,
+    Nftables,
+    Rules(&'static str),
+    Sets(&'static str),
+}
+
+const FORMS: [(&str, Form); 6] = [
+    ("none", Form::Nothing),
+    ("nftables: maps", Form::Nftables),
+    ("iptables-legacy: rules", Form::Rules("iptables-legacy-restore")),
+    ("iptables-nft: rules", Form::Rules("iptables-nft-restore")),
+    ("iptables-legacy: sets", Form::Sets("iptables-legacy-restore")),
+    ("iptables-nft: sets", Form::Sets("iptables-nft-restore")),
+];
+
+fn main() {
+    let sizes: Vec<usize> = std::env::args().filter_map(|word| word.parse().ok()).collect();
+    let sizes = if sizes.is_empty() { vec![10, 1_000, 10_000] } else { sizes };
+    println!("| entries | form | ns a packet | times that of the maps |");
+    println!("|---|---|---|---|");
+    for size in sizes {
+        let mut all: Vec<_> = FORMS.iter().map(|(_, form)| Measured::start(*form, size)).collect();
+        let mut costs = vec![Vec::new(); all.len()];
+        for _ in 0..ROUNDS {
+            for (measured, costs) in all.iter_mut().zip(&mut costs) {
+                costs.push(measured.round());
+            }
+        }
+        let best: Vec<f64> = costs.into_iter().map(best_tenth).collect();
+        for ((name, form), cost) in FORMS.iter().zip(&best) {
+            let added = cost - best[0];
+            match form {
+                Form::Nothing => println!("| {size} | {name} | {cost:.0} in all | |"),
+                _ => println!(
+                    "| {size} | {name} | {added:.0} | {:.1} |",
+                    added / (best[1] - best[0])
+                ),
+            }
+        }
+    }
+}
+
+fn best_tenth(mut costs: Vec<f64>) -> f64 {
+    costs.sort_by(f64::total_cmp);
+    costs[costs.len() / 10]
+}
+
+/// A thread in a namespace of its own, which measures when it is asked to.
+struct Measured {
+    ask: Sender<()>,
+    answer: Receiver<f64>,
+}
+
+impl Measured {
+    fn start(form: Form, entries: usize) -> Self {
+        let (ask, asked) = channel();
+        let (give, answer) = channel();
+        std::thread::spawn(move || {
+            let _namespace: File = namespace();
+            run("ip", &["address", "add", "10.0.0.1/8", "dev", "lo"], "");
+            load(form, entries / PORTS.len());
+            let packets = Packets::to(address(entries / PORTS.len() / 2), PORTS[1]);
+            while asked.recv().is_ok() {
+                give.send(packets.cost()).unwrap();
+            }
+        });
+        Self { ask, answer }
+    }
+
+    fn round(&mut self) -> f64 {
+        self.ask.send(()).unwrap();
+        self.answer.recv().unwrap()
+    }
+}
+
+/// Packets to one address and port, where somebody listens and never reads.
+struct Packets {
+    sender: UdpSocket,
+    _listener: UdpSocket,
+}
+
+impl Packets {
+    fn to(address: Ipv4Addr, port: u16) -> Self {
+        let listener = UdpSocket::bind((address, port)).unwrap();
+        let sender = UdpSocket::bind("10.0.0.1:0").unwrap();
+        sender.connect((address, port)).unwrap();
+        Self { sender, _listener: listener }
+    }
+
+    /// Nanoseconds a packet.
+    fn cost(&self) -> f64 {
+        let start = Instant::now();
+        let mut sent = 0_u32;
+        while start.elapsed() < ROUND {
+            for _ in 0..16 {
+                self.sender.send(b"packet").unwrap();
+            }
+            sent += 16;
+        }
+        start.elapsed().as_secs_f64() * 1e9 / f64::from(sent)
+    }
+}
+
+fn address(number: usize) -> Ipv4Addr {
+    Ipv4Addr::from_bits(0x0a01_0000 + u32::try_from(number).unwrap())
+}
+
+fn load(form: Form, addresses: usize) {
+    match form {
+        Form::Nothing => {}
+        Form::Nftables => {
+            let mut config = String::new();
+            for n in 0..addresses {
+                let vip = address(n);
+                writeln!(
+                    config,
+                    "[group.g{n}]\nvips = [\"{vip}\"]\nports = [\"80/udp\", \"443/udp\"]\n\
+                     persistence = \"pfwmc\"\nreal = [\"10.2.0.1\"]"
+                )
+                .unwrap();
+            }
+            let program = env!("CARGO_BIN_EXE_fwmarkctl");
+            let compile = ["-c", "-", "--state-dir", "/nowhere", "compile", "--format", "nft"];
+            run("nft", &["-f", "-"], &run(program, &compile, &config));
+        }
+        Form::Rules(restore) => {
+            let mut rules = String::new();
+            for n in 0..addresses {
+                writeln!(
+                    rules,
+                    "-A FWMARKCTL -d {}/32 -p udp -m multiport --dports 80,443 -m comment \
+                     --comment g{n} -j MARK --set-mark {}",
+                    address(n),
+                    n + 1
+                )
+                .unwrap();
+            }
+            chain(restore, &rules);
+        }
+        Form::Sets(restore) => {
+            let mut ipset = Ipset::open().unwrap();
+            let mut rules = String::new();
+            for (name, protocol, dimensions) in SETS {
+                let set = set(name, addresses * PORTS.len());
+                ipset.create(&set).unwrap();
+                if set.kind == SetKind::IpPort {
+                    ipset.add(&set, &members(addresses)).unwrap();
+                }
+                writeln!(
+                    rules,
+                    "-A FWMARKCTL {protocol}-j SET --map-set {} {dimensions} --map-mark",
+                    set.name
+                )
+                .unwrap();
+            }
+            chain(restore, &rules);
+        }
+    }
+}
+
+fn chain(restore: &str, rules: &str) {
+    let text = format!("*mangle\n:FWMARKCTL - [0:0]\n{rules}-A PREROUTING -j FWMARKCTL\nCOMMIT\n");
+    run(restore, &["--noflush"], &text);
+}
+
+fn set(name: &str, capacity: usize) -> SetDefinition {
+    let kind = match name {
+        "net" => SetKind::NetPort,
+        "port" => SetKind::IpPort,
+        _ => SetKind::Net,
+    };
+    SetDefinition {
+        name: format!("fwmarkctl-a-{name}-4"),
+        kind,
+        family: Family::Ipv4,
+        capacity: u32::try_from(capacity).unwrap(),
+        extensions: Extensions::ALL,
+    }
+}
+
+fn members(addresses: usize) -> Vec<Member> {
+    let member = |n: usize, port| Member {
+        prefix: Prefix::host(address(n).into()),
+        port: Some((Protocol::Udp, port)),
+        mark_key: None,
+        skbmark: Some(u32::try_from(n + 1).unwrap()),
+        count: None,
+        comment: Some(format!("g{n}")),
+    };
+    (0..addresses).flat_map(|n| PORTS.map(|port| member(n, port))).collect()
+}
+
+/// Runs a program of the machine to its end, and returns what it says.
+fn run(program: &str, arguments: &[&str], input: &str) -> String {
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut pipe = child.stdin.take().unwrap();
+    let input = input.to_owned();
+    let writer = std::thread::spawn(move || pipe.write_all(input.as_bytes()));
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap().unwrap();
+    assert!(output.status.success(), "{program}: {}", output.status);
+    String::from_utf8(output.stdout).unwrap()
+}

@@ -1,0 +1,121 @@
+//! What `iptables-save -c` prints of a table, as rules of its chains.
+
+use std::collections::BTreeMap;
+
+use crate::backend::Count;
+use crate::render::iptables::RuleText;
+
+/// A rule that was found, and what it counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Listed {
+    pub(super) rule: RuleText,
+    pub(super) count: Count,
+}
+
+/// The chains of a table with their rules, in order.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Listing {
+    pub(super) chains: BTreeMap<String, Vec<Listed>>,
+}
+
+impl Listing {
+    /// Reads what was printed of `table`. What is no rule and no chain is left out: the
+    /// programs print remarks too.
+    pub(super) fn read(text: &str, table: &str) -> Self {
+        let mut listing = Self::default();
+        let mut inside = false;
+        for line in text.lines() {
+            match line.as_bytes().first() {
+                Some(b'*') => inside = line[1..] == *table,
+                Some(b':') if inside => {
+                    let name = line[1..].split(' ').next().unwrap_or_default();
+                    listing.chains.entry(name.to_owned()).or_default();
+                }
+                Some(b'[' | b'-') if inside => listing.take(line),
+                _ => {}
+            }
+        }
+        listing
+    }
+
+    /// A line such as `[7:420] -A FWMARKCTL -p tcp -j MARK --set-xmark 0xa/0xffffffff`.
+    fn take(&mut self, line: &str) {
+        let (count, rest) = match line.strip_prefix('[').and_then(|rest| rest.split_once("] ")) {
+            Some((count, rest)) => (read_count(count), rest),
+            None => (Count::default(), line),
+        };
+        let mut arguments = arguments(rest).into_iter();
+        if arguments.next().as_deref() != Some("-A") {
+            return;
+        }
+        let Some(chain) = arguments.next() else { return };
+        let rule = Listed { rule: arguments.collect(), count };
+        self.chains.entry(chain).or_default().push(rule);
+    }
+
+    /// The rules of a chain; `None` where there is none.
+    pub(super) fn chain(&self, name: &str) -> Option<&[Listed]> {
+        self.chains.get(name).map(Vec::as_slice)
+    }
+}
+
+fn read_count(text: &str) -> Count {
+    let (packets, bytes) = text.split_once(':').unwrap_or((text, "0"));
+    Count { packets: packets.parse().unwrap_or(0), bytes: bytes.parse().unwrap_or(0) }
+}
+
+/// The arguments of a line, as iptables-restore takes them apart: by blanks, but for those
+/// in double quotes, where a backslash takes away what the next letter means.
+pub(super) fn arguments(line: &str) -> Vec<String> {
+    let mut arguments = Vec::new();
+    let mut current: Option<String> = None;
+    let (mut quoted, mut escaped) = (false, false);
+    for letter in line.chars() {
+        match letter {
+            _ if escaped => {
+                current.get_or_insert_default().push(letter);
+                escaped = false;
+            }
+            '\\' if quoted => escaped = true,
+            '"' => {
+                quoted = !quoted;
+                current.get_or_insert_default();
+            }
+            ' ' | '\t' if !quoted => arguments.extend(current.take()),
+            _ => current.get_or_insert_default().push(letter),
+        }
+    }
+    arguments.extend(current);
+    arguments
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_read_back_from_what_was_written() {
+        for words in [
+            &["-m", "comment", "--comment", "a \"b\" \\ c"][..],
+            &["", "x y", "'", "--"],
+            &["-j", "MARK", "--set-xmark", "0xa/0xffffffff"],
+        ] {
+            let rule: RuleText = words.iter().map(|word| (*word).to_owned()).collect();
+            assert_eq!(arguments(&rule.to_string()), words);
+        }
+    }
+
+    #[test]
+    fn a_table_is_read_and_others_are_not() {
+        let text = "# Generated\n*filter\n:INPUT ACCEPT [0:0]\n[1:2] -A INPUT -j ACCEPT\nCOMMIT\n\
+                    *mangle\n:PREROUTING ACCEPT [5:6]\n:FWMARKCTL - [0:0]\n\
+                    [7:420] -A PREROUTING -j FWMARKCTL\nCOMMIT\n";
+        let listing = Listing::read(text, "mangle");
+        assert_eq!(listing.chains.len(), 2);
+        assert_eq!(listing.chain("FWMARKCTL"), Some(&[][..]));
+        let [jump] = listing.chain("PREROUTING").expect("the chain") else { panic!("{listing:?}") };
+        assert_eq!(jump.count, Count { packets: 7, bytes: 420 });
+        assert_eq!(jump.rule.to_string(), "-j FWMARKCTL");
+        assert_eq!(listing.chain("INPUT"), None);
+    }
+}

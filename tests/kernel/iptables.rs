@@ -1,0 +1,114 @@
+//! What is particular to iptables, with both of its variants: two families are two steps,
+//! and the tables are everybody's.
+
+use crate::lab::Director;
+use crate::scene::Fwmarkctl;
+
+const VARIANTS: [&str; 2] = ["nft", "legacy"];
+
+/// A group of both families, or of IPv4 alone.
+fn config(variant: &str, ports: &str, six: bool) -> String {
+    let (vip, server) =
+        if six { (", \"2001:db8:18:100::7\"", ", \"2001:db8:18:100::11\"") } else { ("", "") };
+    format!(
+        "[director]\nbackend = \"iptables\"\nvariant = \"{variant}\"\n\
+         [group.web]\nvips = [\"172.18.100.7\"{vip}]\nports = [{ports}]\nmark = 10\n\
+         real = [\"172.18.100.11\"{server}]\n"
+    )
+}
+
+fn iptables(director: &Director, tool: &str, arguments: &str) -> String {
+    director.command(tool).args(arguments.split(' ')).ok()
+}
+
+/// The rules of the table mangle of both families, without counters.
+fn saved(director: &Director, variant: &str) -> String {
+    let save = |tables: &str| {
+        let text =
+            director.command(&format!("{tables}-{variant}-save")).args(["-t", "mangle"]).ok();
+        text.lines()
+            .filter(|line| line.starts_with("-A "))
+            .fold(String::new(), |all, line| all + tables + " " + line + "\n")
+    };
+    save("iptables") + &save("ip6tables")
+}
+
+/// The kernel refuses to remove a chain that somebody jumps to, and says so only when it is
+/// asked to: IPv4 has been exchanged by then.
+#[test]
+fn ipv4_is_put_back_when_ipv6_is_refused() {
+    for variant in VARIANTS {
+        let director = Director::alone();
+        director.apply(&config(variant, "80", true));
+        let tool = format!("ip6tables-{variant}");
+        iptables(&director, &tool, "-t mangle -A INPUT -j FWMARKCTL");
+        let before = (saved(&director, variant), director.ipvsadm_save());
+
+        let without = config(variant, "80, 443", false);
+        let ended = director.with(&["apply"], &without).run();
+        assert_eq!(ended.code, Some(1), "{variant}: {ended:?}");
+        assert!(ended.stderr.contains("the state from before stands"), "{}", ended.stderr);
+        assert_eq!((saved(&director, variant), director.ipvsadm_save()), before, "{variant}");
+        assert_eq!(director.in_sync(&config(variant, "80", true)), Ok(()));
+
+        iptables(&director, &tool, "-t mangle -D INPUT -j FWMARKCTL");
+        director.apply(&without);
+        assert!(!saved(&director, variant).contains("ip6tables -A FWMARKCTL"), "{variant}");
+    }
+}
+
+/// Where the jump stands among the rules of others is theirs to decide.
+#[test]
+fn the_jump_stays_where_somebody_put_it() {
+    for variant in VARIANTS {
+        let director = Director::alone();
+        let tool = format!("iptables-{variant}");
+        iptables(&director, &tool, "-t mangle -A PREROUTING -s 10.0.0.1 -j ACCEPT");
+        director.apply(&config(variant, "80", false));
+        iptables(&director, &tool, "-t mangle -A PREROUTING -s 10.0.0.2 -j ACCEPT");
+        let order = |director: &Director| -> Vec<String> {
+            let rules = saved(director, variant);
+            rules.lines().filter(|line| line.contains("PREROUTING")).map(str::to_owned).collect()
+        };
+        let before = order(&director);
+        assert!(before[1].ends_with("-j FWMARKCTL"), "{before:?}");
+        director.apply(&config(variant, "80, 443", false));
+        assert_eq!(order(&director), before);
+
+        // One too many goes; the first stays.
+        iptables(&director, &tool, "-t mangle -I PREROUTING 1 -j FWMARKCTL");
+        director.apply(&config(variant, "80, 443", false));
+        assert_eq!(order(&director).iter().filter(|rule| rule.ends_with("FWMARKCTL")).count(), 1);
+        director.with(&["clear", "--yes"], "").ok();
+        assert_eq!(order(&director).len(), 2, "{variant}");
+    }
+}
+
+/// A rule that another program prints beside ours keeps its counters, and ours keep theirs
+/// where they stay.
+#[test]
+fn counters_stay_with_their_rules() {
+    for variant in VARIANTS {
+        let director = Director::alone();
+        let restore = |text: &str| {
+            director
+                .command(&format!("iptables-{variant}-restore"))
+                .args(["--noflush", "--counters"])
+                .stdin(text)
+                .ok()
+        };
+        restore("*mangle\n[7:420] -A PREROUTING -s 10.0.0.1/32 -j ACCEPT\nCOMMIT\n");
+        director.apply(&config(variant, "80", false));
+        let count = "[5:300] -A FWMARKCTL -d 172.18.100.7/32 -p tcp -m tcp --dport 80 -m comment \
+                     --comment web -j MARK --set-xmark 0xa/0xffffffff";
+        restore(&format!("*mangle\n-F FWMARKCTL\n{count}\nCOMMIT\n"));
+        // Another service changes the ledger, and with it all of our chains.
+        let more = config(variant, "80", false)
+            + "[group.mail]\nvips = [\"172.18.100.8\"]\nports = [25]\nreal = [\"172.18.100.11\"]\n";
+        director.apply(&more);
+        let save = director.command(&format!("iptables-{variant}-save"));
+        let text = save.args(["-c", "-t", "mangle"]).ok();
+        assert!(text.contains(count), "{text}");
+        assert!(text.contains("[7:420] -A PREROUTING -s 10.0.0.1/32 -j ACCEPT"), "{text}");
+    }
+}
