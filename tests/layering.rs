@@ -14,7 +14,7 @@ fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("backend", &["model", "state", "plan", "render", "netlink", "fail_points"][..]),
         ("transaction", &["model", "state", "plan", "backend", "fail_points"][..]),
         ("real_server", &["model", "netlink", "transaction"][..]),
-        ("preflight", &["model", "netlink", "state"][..]),
+        ("preflight", &["model", "netlink", "state", "render"][..]),
         ("config", &["model"][..]),
         ("compile", &["model", "state"][..]),
         ("regroup", &["model", "state"][..]),

@@ -65,10 +65,8 @@ impl KernelDirector {
     ///
     /// # Errors
     /// [`NetfilterError`].
+    #[allow(clippy::redundant_closure_for_method_calls, reason = "not for any lifetime")]
     pub fn counted_marking(&self) -> Result<CountedRuleset, NetfilterError> {
-        self.with(|director| {
-            let marker = director.marking(Marker::default(), true)?.marker;
-            Ok(director.marker(marker)?.observe_counted()?.value)
-        })
+        self.with(|director| director.counted_marking())
     }
 }

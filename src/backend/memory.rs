@@ -221,77 +221,59 @@ impl Netfilter for MemoryMarker<'_> {
     fn settle(&self) {}
 }
 
-/// The ruleset after a switch, as in nf_tables, what is added must not exist and what
-/// is removed must.
+/// The ruleset after a switch; as in nf_tables, what is added must not exist and what is
+/// removed must.
 fn switched(from: &MarkRuleset, change: &MarkSwitch) -> Result<MarkRuleset, NetfilterError> {
-    let mut to = from.clone();
     match change.frame {
-        FrameChange::Remove => return Ok(MarkRuleset::default()),
         FrameChange::Create if from.frame != Frame::Absent => {
             return Err(refused(&"the table", "it exists"));
         }
         FrameChange::Keep if from.frame == Frame::Absent => {
             return Err(refused(&"the table", "it does not exist"));
         }
-        FrameChange::Create | FrameChange::Rebuild => {
-            to = MarkRuleset { frame: Frame::Intact, ..MarkRuleset::default() };
-        }
-        FrameChange::RewriteRules => to.frame = Frame::Intact,
-        FrameChange::Keep => {}
+        FrameChange::Remove => return Ok(change.applied_to(from)),
+        _ => {}
     }
-    if change.frame != FrameChange::Keep {
-        to.form = change.form;
-    }
-    exchange(&mut to.entries, &change.entries, |one, other| one.lookup() == other.lookup())?;
-    exchange(&mut to.shadow, &change.shadow, |_, _| true)?;
-    for SourceChange { key, before, after } in &change.sources {
-        let held = to.sources.remove(key);
-        if held.is_some() != before.is_some() {
+    let nothing = MarkRuleset::default();
+    let anew = matches!(change.frame, FrameChange::Create | FrameChange::Rebuild);
+    let held = if anew { &nothing } else { from };
+    check_exchange(&held.entries, &change.entries, |one, other| one.lookup() == other.lookup())?;
+    check_exchange(&held.shadow, &change.shadow, |_, _| true)?;
+    for SourceChange { key, before, .. } in &change.sources {
+        if held.sources.contains_key(key) != before.is_some() {
             return Err(refused(key, "it exists, or does not exist"));
         }
-        to.sources.extend(after.clone().map(|entry| (*key, entry)));
     }
-    let ChainChange { before, after } = change.chains;
+    let (chains, ChainChange { before, after }) = (held.chains, change.chains);
     for (chain, before, after) in [
-        (&mut to.chains.defragment, before.defragment, after.defragment),
-        (&mut to.chains.output, before.output, after.output),
-        (&mut to.chains.postrouting, before.postrouting, after.postrouting),
+        (chains.defragment, before.defragment, after.defragment),
+        (chains.output, before.output, after.output),
+        (chains.postrouting, before.postrouting, after.postrouting),
     ] {
-        if before != after && *chain == after {
+        if before != after && chain == after {
             return Err(refused(&"a chain", "it exists, or does not exist"));
         }
-        *chain ^= before != after;
     }
-    for entry in &change.ledger {
-        match &entry.after {
-            Some(after) => to.ledger.services.insert(entry.key, after.clone()),
-            None => to.ledger.services.remove(&entry.key),
-        };
-    }
-    if let Some(record) = &change.record {
-        to.ledger.record = Some(record.clone());
-    }
-    Ok(to)
+    Ok(change.applied_to(from))
 }
 
 /// All removals, then all additions. A map refuses what meets an entry that it holds.
-fn exchange(
-    entries: &mut Marking,
+fn check_exchange(
+    held: &Marking,
     changes: &[EntryChange],
     share_a_map: fn(&MarkKey, &MarkKey) -> bool,
 ) -> Result<(), NetfilterError> {
+    let mut held: BTreeSet<&MarkKey> = held.keys().collect();
     for EntryChange { key, before, .. } in changes {
-        if before.is_some() && entries.remove(key).is_none() {
+        if before.is_some() && !held.remove(key) {
             return Err(refused(key, "it does not exist"));
         }
     }
-    for EntryChange { key, after, .. } in changes {
-        let Some(after) = after else { continue };
-        let meets = |held: &MarkKey| share_a_map(held, key) && held.meets(key);
-        if entries.keys().any(meets) {
+    for EntryChange { key, .. } in changes.iter().filter(|change| change.after.is_some()) {
+        if held.iter().any(|held| share_a_map(held, key) && held.meets(key)) {
             return Err(refused(key, "it exists, or overlaps what exists"));
         }
-        entries.insert(*key, after.clone());
+        held.insert(key);
     }
     Ok(())
 }

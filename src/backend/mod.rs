@@ -154,6 +154,11 @@ impl NetfilterError {
     pub fn is_uncertain(&self) -> bool {
         matches!(self, Self::Unknown(_) | Self::Halved(_))
     }
+
+    /// Whether this machine has not got what was asked, so that nothing of ours is in it.
+    fn is_missing(&self) -> bool {
+        matches!(self, Self::Unsupported(_) | Self::Missing(_))
+    }
 }
 
 impl From<IpvsError> for MachineError {
@@ -192,8 +197,8 @@ pub trait Netfilter {
     fn observe_counted(&self) -> Result<Observed<CountedRuleset>, NetfilterError>;
 
     /// Takes one atomic step from what was observed at `at`, after which the generation is
-    /// the [next](Generation::next). On any error but [`NetfilterError::Unknown`] nothing
-    /// has changed.
+    /// the [next](Generation::next). On any error that is not
+    /// [uncertain](NetfilterError::is_uncertain) nothing has changed.
     ///
     /// # Errors
     /// [`NetfilterError`].
@@ -260,7 +265,7 @@ impl Director<'_> {
     /// What marks by `marker`.
     ///
     /// # Errors
-    /// [`NetfilterError::Unsupported`] where this director has none.
+    /// [`NetfilterError::Missing`] where this director has none.
     pub fn marker(&self, marker: Marker) -> Result<&dyn Netfilter, NetfilterError> {
         let found = self.netfilter.iter().find(|netfilter| netfilter.marker() == marker);
         found.copied().ok_or_else(|| missing(marker))
@@ -277,10 +282,8 @@ impl Director<'_> {
             let marker = netfilter.marker();
             match netfilter.observe() {
                 Ok(observed) => found.push((marker, observed)),
-                Err(NetfilterError::Unsupported(why) | NetfilterError::Missing(why))
-                    if marker != wanted =>
-                {
-                    tracing::debug!(%marker, why, "nothing of ours is there");
+                Err(error) if marker != wanted && error.is_missing() => {
+                    tracing::debug!(%marker, %error, "nothing of ours is there");
                 }
                 Err(error) => return Err(error),
             }
@@ -301,6 +304,23 @@ impl Director<'_> {
         let mut elsewhere: Vec<_> = others.filter(|(_, other)| !other.is_absent()).collect();
         elsewhere.sort_by_key(|(marker, _)| *marker);
         Ok(MarkingHalf { marker, ruleset, elsewhere, generation, commits })
+    }
+
+    /// What the first marker holds that holds anything of ours, with what it counted.
+    ///
+    /// # Errors
+    /// As [`Director::marking`] of the first marker, to nothing.
+    pub fn counted_marking(&self) -> Result<CountedRuleset, NetfilterError> {
+        let mut first = None;
+        for netfilter in self.netfilter {
+            match netfilter.observe_counted() {
+                Ok(Observed { value, .. }) if !value.ruleset.is_absent() => return Ok(value),
+                Ok(Observed { value, .. }) => drop(first.get_or_insert(Ok(value))),
+                Err(error) if error.is_missing() => drop(first.get_or_insert(Err(error))),
+                Err(error) => return Err(error),
+            }
+        }
+        first.unwrap_or_else(|| Err(missing(Marker::default())))
     }
 
     /// Removes what interrupted switches prepared and nothing uses.

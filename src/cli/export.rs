@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::failure::defuse;
 use super::output::{FORMAT, note};
-use super::{Context, effective_uid, kernel_schedulers};
-use crate::config::{Options, comment, write_sound};
+use super::{Context, write_groups};
+use crate::config::comment;
 use crate::error::{Error, Exit};
 use crate::regroup::regroup;
 use crate::state::{DirectorState, Observation, Settings};
@@ -26,13 +26,7 @@ pub(super) fn run(context: &mut Context) -> Result<Exit, Error> {
     let observed = context.observe(&DirectorState::default())?;
     let state = ours(&observed, &context.last_settings());
     let found = regroup(&state);
-    let extra_schedulers = kernel_schedulers();
-    let options = Options {
-        effective_uid: effective_uid(),
-        extra_schedulers: &extra_schedulers,
-        ..Options::default()
-    };
-    let written = write_sound(found.groups, &found.director, &options);
+    let written = write_groups(found.groups, &found.director);
     let lost = found.lost.iter().map(|lost| Unsaid {
         message: lost.reason.to_string(),
         hint: Some(lost.reason.remedy()),

@@ -5,8 +5,8 @@ use std::fs::File;
 use serde_json::{Value, json};
 
 use super::output::{FORMAT, note};
-use super::{Context, effective_uid, kernel_schedulers};
-use crate::config::{Options, comment, write_sound};
+use super::{Context, write_groups};
+use crate::config::comment;
 use crate::error::{Error, Exit};
 use crate::import::{Document, ImportError, Imported, Kind, Note, read};
 
@@ -17,13 +17,7 @@ pub(super) fn run(context: &mut Context, words: &[String]) -> Result<Exit, Error
         read(*kind, &open(name)?, &mut found)?;
     }
     let turned = found.turn();
-    let extra_schedulers = kernel_schedulers();
-    let options = Options {
-        effective_uid: effective_uid(),
-        extra_schedulers: &extra_schedulers,
-        ..Options::default()
-    };
-    let written = write_sound(turned.groups, &turned.director, &options);
+    let written = write_groups(turned.groups, &turned.director);
     let mut notes = turned.notes;
     notes.extend(written.refused.into_iter().map(|wrong| Note {
         place: None,

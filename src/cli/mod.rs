@@ -46,9 +46,11 @@ use signals::Signals;
 use crate::backend::KernelDirector;
 use crate::backend::iptables::variant_in_use;
 use crate::compile::{Compiled, Past, compile};
-use crate::config::{Config, Input, Instead, Look, MAX_FILE, Options, Sources, load};
+use crate::config::{
+    Config, Input, Instead, Look, MAX_FILE, Options, Sources, Written, load, write_sound,
+};
 use crate::error::{Error, Exit};
-use crate::model::{BackendKind, KNOWN_SCHEDULERS, KernelName};
+use crate::model::{BackendKind, DirectorSettings, Group, KNOWN_SCHEDULERS, KernelName};
 use crate::state::{DirectorState, MarkBook, Marking, Observation, Settings};
 use crate::transaction::{Found, TransactionError, Trial, observe};
 
@@ -225,16 +227,18 @@ impl Context {
 
     /// What the generation that counts marks; nothing where that is not known.
     fn last_marking(&self) -> Marking {
-        let history = self.history();
-        let head = history.head().ok().flatten().and_then(|head| history.read(head).ok());
-        head.map(|saved| saved.state.marking).unwrap_or_default()
+        self.last_state().map(|state| state.marking).unwrap_or_default()
     }
 
     /// The settings of the generation that counts, as they were asked for.
     fn last_settings(&self) -> Settings {
+        self.last_state().map(|state| state.settings).unwrap_or_default()
+    }
+
+    fn last_state(&self) -> Option<DirectorState> {
         let history = self.history();
         let head = history.head().ok().flatten().and_then(|head| history.read(head).ok());
-        head.map(|saved| saved.state.settings).unwrap_or_default()
+        head.map(|saved| saved.state)
     }
 
     /// The marks that groups had. Without a history, or without the right to read it,
@@ -293,6 +297,17 @@ impl Context {
             .with(|kernel| observe(kernel, desired, &owned))
             .map_err(|cause| TransactionError::Unread(cause).into())
     }
+}
+
+/// Groups as text that this machine's `check` takes.
+fn write_groups(groups: Vec<Group>, director: &DirectorSettings) -> Written {
+    let extra_schedulers = kernel_schedulers();
+    let options = Options {
+        effective_uid: effective_uid(),
+        extra_schedulers: &extra_schedulers,
+        ..Options::default()
+    };
+    write_sound(groups, director, &options)
 }
 
 /// What somebody began and did not end.

@@ -76,7 +76,7 @@ pub fn compile(
     state.settings = settings::needed(enabled, director, of_group);
     state.defragment = state.settings.keys().any(|key| matches!(key, SettingKey::LocalRoute(_)));
     state.marker = director.marker();
-    state.form = director.form(classic_rules(&state.marking).len());
+    state.form = director.form(|| classic_rules(&state.marking).len());
     // Of no use where nothing is marked.
     state.local_traffic = director.local_traffic && !state.marking.is_empty();
     Ok(Compiled { state, marks })

@@ -55,10 +55,11 @@ impl DirectorSettings {
         }
     }
 
-    /// In which form marks that take so many rules are written.
-    pub fn form(&self, rules: usize) -> Form {
+    /// In which form marks are written that take so many rules, which are counted only where
+    /// that decides it.
+    pub fn form(&self, rules: impl FnOnce() -> usize) -> Form {
         let is_iptables = self.backend == BackendKind::Iptables;
-        if is_iptables && rules as u64 > u64::from(self.max_rules) {
+        if is_iptables && rules() as u64 > u64::from(self.max_rules) {
             Form::Sets
         } else {
             Form::Rules

@@ -4,8 +4,9 @@ use std::fmt;
 
 use crate::model::Form;
 use crate::state::{
-    Destination, DestinationKey, LedgerEntry, MarkEntry, MarkKey, OptionalChains, PRESENT, Record,
-    ServiceKey, SettingKey, SourceEntry, SourceKey, VirtualService,
+    Destination, DestinationKey, Frame, LedgerEntry, MarkEntry, MarkKey, MarkRuleset,
+    OptionalChains, PRESENT, Record, ServiceKey, SettingKey, SourceEntry, SourceKey,
+    VirtualService,
 };
 
 /// A change of one virtual service or one of its destinations.
@@ -194,6 +195,44 @@ pub struct MarkSwitch {
 }
 
 impl MarkSwitch {
+    /// What it makes of a ruleset.
+    #[must_use]
+    pub fn applied_to(&self, ruleset: &MarkRuleset) -> MarkRuleset {
+        let mut next = match self.frame {
+            FrameChange::Remove => return MarkRuleset::default(),
+            FrameChange::Create | FrameChange::Rebuild => MarkRuleset::default(),
+            FrameChange::RewriteRules | FrameChange::Keep => ruleset.clone(),
+        };
+        if self.frame != FrameChange::Keep {
+            (next.frame, next.form) = (Frame::Intact, self.form);
+        }
+        for (entries, changes) in
+            [(&mut next.entries, &self.entries), (&mut next.shadow, &self.shadow)]
+        {
+            for EntryChange { key, .. } in changes {
+                entries.remove(key);
+            }
+            for EntryChange { key, after, .. } in changes {
+                entries.extend(after.clone().map(|after| (*key, after)));
+            }
+        }
+        for SourceChange { key, after, .. } in &self.sources {
+            next.sources.remove(key);
+            next.sources.extend(after.clone().map(|after| (*key, after)));
+        }
+        for LedgerChange { key, after, .. } in &self.ledger {
+            next.ledger.services.remove(key);
+            next.ledger.services.extend(after.clone().map(|after| (*key, after)));
+        }
+        if self.frame != FrameChange::Keep || !self.chains.is_empty() {
+            next.chains = self.chains.after;
+        }
+        if let Some(record) = &self.record {
+            next.ledger.record = Some(record.clone());
+        }
+        next
+    }
+
     /// Whether it changes nothing; the record alone is no reason to write.
     pub fn is_empty(&self) -> bool {
         // Another form is another frame.

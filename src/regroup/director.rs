@@ -38,7 +38,7 @@ fn marker(state: &DirectorState) -> DirectorSettings {
     director.backend = BackendKind::Iptables;
     director.variant = Some(variant);
     let rules = classic_rules(&state.marking).len();
-    if director.form(rules) != state.form {
+    if director.form(|| rules) != state.form {
         director.max_rules = match state.form {
             Form::Sets => 0,
             Form::Rules => u32::try_from(rules).unwrap_or(u32::MAX),

@@ -46,21 +46,24 @@ enum Change {
 }
 
 fn any_change() -> impl Strategy<Value = Change> {
+    let words: Vec<&[u8]> = vec![
+        b"-j",
+        b" ! ",
+        b"\"",
+        b"\\",
+        b"\n",
+        b"4294967295",
+        b"-1",
+        b"0",
+        b"::/0",
+        b"65535",
+        b"null",
+        b"[",
+        b"{",
+    ];
     let word = prop_oneof![
-        Just(b"-j".to_vec()),
-        Just(b" ! ".to_vec()),
-        Just(b"\"".to_vec()),
-        Just(b"\\".to_vec()),
-        Just(b"\n".to_vec()),
-        Just(b"4294967295".to_vec()),
-        Just(b"-1".to_vec()),
-        Just(b"0".to_vec()),
-        Just(b"::/0".to_vec()),
-        Just(b"65535".to_vec()),
-        Just(b"null".to_vec()),
-        Just(b"[".to_vec()),
-        Just(b"{".to_vec()),
-        prop::collection::vec(any::<u8>(), 1..8),
+        13 => prop::sample::select(words).prop_map(<[u8]>::to_vec),
+        1 => prop::collection::vec(any::<u8>(), 1..8),
     ];
     prop_oneof![
         any::<usize>().prop_map(Change::Cut),

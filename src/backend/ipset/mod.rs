@@ -113,13 +113,22 @@ impl Ipset {
     /// # Errors
     /// [`NetlinkError::Interrupted`] where a set never keeps still; [`IpsetError`].
     pub fn list(&mut self, prefix: &str) -> Result<Vec<SetFound>, IpsetError> {
-        let headers = self.listing(None).map_err(words::unanswered)?;
         let mut sets = Vec::new();
-        for header in headers.into_iter().filter(|set| set.name.starts_with(prefix)) {
+        for header in self.headers(prefix)? {
             sets.extend(self.read(&header.name)?);
         }
-        sets.sort_by(|a: &SetFound, b| a.name.cmp(&b.name));
         Ok(sets)
+    }
+
+    /// [`Ipset::list`] without the members, which nobody then has to read.
+    ///
+    /// # Errors
+    /// [`IpsetError`].
+    pub fn headers(&mut self, prefix: &str) -> Result<Vec<SetFound>, IpsetError> {
+        let mut headers = self.listing(None).map_err(words::unanswered)?;
+        headers.retain(|set| set.name.starts_with(prefix));
+        headers.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(headers)
     }
 
     /// One set; `None` where it has gone.

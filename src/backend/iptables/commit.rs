@@ -245,7 +245,7 @@ fn fill(found: &Found, next: &MarkRuleset, bank: Bank) -> Result<(), IpsetError>
     }
     let mut ipset = Ipset::open()?;
     leave(bank);
-    for left in ipset.list(bank.prefix())? {
+    for left in ipset.headers(bank.prefix())? {
         ipset.destroy(&left.name)?;
     }
     for family in Family::BOTH.into_iter().filter(|family| involves(next, *family)) {
@@ -283,7 +283,7 @@ fn leave(bank: Bank) {
 fn remove(bank: Bank) -> Result<usize, IpsetError> {
     let mut ipset = Ipset::open()?;
     let (free, used): (Vec<_>, Vec<_>) =
-        ipset.list(bank.prefix())?.into_iter().partition(|set| set.references == 0);
+        ipset.headers(bank.prefix())?.into_iter().partition(|set| set.references == 0);
     free.iter().try_for_each(|set| ipset.destroy(&set.name))?;
     Ok(used.len())
 }

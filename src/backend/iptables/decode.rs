@@ -185,10 +185,10 @@ fn read_mark(text: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::iptables::listing::arguments;
+    use crate::render::iptables::words;
 
     fn read(rule: &str, family: Family) -> Option<Meaning> {
-        meaning(&arguments(rule).into_iter().collect(), family)
+        meaning(&words(rule).into_iter().collect(), family)
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::backend::Count;
-use crate::render::iptables::RuleText;
+use crate::render::iptables::{RuleText, words};
 
 /// A rule that was found, and what it counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +44,7 @@ impl Listing {
             Some((count, rest)) => (read_count(count), rest),
             None => (Count::default(), line),
         };
-        let mut arguments = arguments(rest).into_iter();
+        let mut arguments = words(rest).into_iter();
         if arguments.next().as_deref() != Some("-A") {
             return;
         }
@@ -64,46 +64,9 @@ fn read_count(text: &str) -> Count {
     Count { packets: packets.parse().unwrap_or(0), bytes: bytes.parse().unwrap_or(0) }
 }
 
-/// The arguments of a line, as iptables-restore takes them apart: by blanks, but for those
-/// in double quotes, where a backslash takes away what the next letter means.
-pub(super) fn arguments(line: &str) -> Vec<String> {
-    let mut arguments = Vec::new();
-    let mut current: Option<String> = None;
-    let (mut quoted, mut escaped) = (false, false);
-    for letter in line.chars() {
-        match letter {
-            _ if escaped => {
-                current.get_or_insert_default().push(letter);
-                escaped = false;
-            }
-            '\\' if quoted => escaped = true,
-            '"' => {
-                quoted = !quoted;
-                current.get_or_insert_default();
-            }
-            ' ' | '\t' if !quoted => arguments.extend(current.take()),
-            _ => current.get_or_insert_default().push(letter),
-        }
-    }
-    arguments.extend(current);
-    arguments
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn arguments_read_back_from_what_was_written() {
-        for words in [
-            &["-m", "comment", "--comment", "a \"b\" \\ c"][..],
-            &["", "x y", "'", "--"],
-            &["-j", "MARK", "--set-xmark", "0xa/0xffffffff"],
-        ] {
-            let rule: RuleText = words.iter().map(|word| (*word).to_owned()).collect();
-            assert_eq!(arguments(&rule.to_string()), words);
-        }
-    }
 
     #[test]
     fn a_table_is_read_and_others_are_not() {

@@ -23,9 +23,8 @@ use super::{
     CountedRuleset, Generation, MarkRuleset, Netfilter, NetfilterError, Observed, settle_packets,
 };
 use crate::model::{Marker, Variant};
-use crate::plan::{FrameChange, MarkSwitch};
+use crate::plan::MarkSwitch;
 use crate::render::iptables::Bank;
-use crate::state::Frame;
 
 /// iptables of one variant, in the network namespace of the calling thread.
 #[derive(Debug, Clone, Copy)]
@@ -62,7 +61,8 @@ impl Netfilter for Iptables {
         if found.generation != at {
             return Err(NetfilterError::StaleGeneration);
         }
-        commit::commit(self.variant, &found, &after(found.ruleset(), change))
+        // The chains are always written whole, whatever was found in them.
+        commit::commit(self.variant, &found, &change.applied_to(found.ruleset()))
     }
 
     fn settle(&self) {
@@ -78,36 +78,4 @@ impl Netfilter for Iptables {
             commit::empty(bank);
         }
     }
-}
-
-/// What a ruleset is after a switch. The chains are always written whole.
-fn after(ruleset: &MarkRuleset, change: &MarkSwitch) -> MarkRuleset {
-    let mut next = match change.frame {
-        FrameChange::Remove => return MarkRuleset::default(),
-        FrameChange::Create | FrameChange::Rebuild => MarkRuleset::default(),
-        FrameChange::RewriteRules | FrameChange::Keep => ruleset.clone(),
-    };
-    next.frame = Frame::Intact;
-    if change.frame != FrameChange::Keep {
-        next.form = change.form;
-    }
-    for entry in &change.entries {
-        next.entries.remove(&entry.key);
-        next.entries.extend(entry.after.clone().map(|after| (entry.key, after)));
-    }
-    for source in &change.sources {
-        next.sources.remove(&source.key);
-        next.sources.extend(source.after.clone().map(|after| (source.key, after)));
-    }
-    for entry in &change.ledger {
-        next.ledger.services.remove(&entry.key);
-        next.ledger.services.extend(entry.after.clone().map(|after| (entry.key, after)));
-    }
-    if change.frame != FrameChange::Keep || !change.chains.is_empty() {
-        next.chains = change.chains.after;
-    }
-    if let Some(record) = &change.record {
-        next.ledger.record = Some(record.clone());
-    }
-    next
 }

@@ -52,13 +52,20 @@ impl Jumps {
     }
 }
 
+/// A rule of one of our chains, and what it means, if anything.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Understood {
+    listed: Listed,
+    meaning: Option<Meaning>,
+}
+
 /// What a family has of ours.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct FamilyFound {
     /// The chain of marks; `None` where it is not there.
-    marks: Option<Vec<Listed>>,
-    ledger: Option<Vec<Listed>>,
-    sources: Option<Vec<Listed>>,
+    marks: Option<Vec<Understood>>,
+    ledger: Option<Vec<Understood>>,
+    sources: Option<Vec<Understood>>,
     pub(super) jumps: Jumps,
 }
 
@@ -87,7 +94,13 @@ impl FamilyFound {
             Ok(Listing::read(&programs.save(table)?, table))
         };
         let (mangle, nat) = (listing("mangle")?, listing("nat")?);
-        let chain = |listing: &Listing, name| listing.chain(name).map(<[Listed]>::to_vec);
+        let understood = |listed: &Listed| Understood {
+            listed: listed.clone(),
+            meaning: meaning(&listed.rule, family),
+        };
+        let chain = |listing: &Listing, name| -> Option<Vec<Understood>> {
+            Some(listing.chain(name)?.iter().map(understood).collect())
+        };
         let jumps = |listing: &Listing, from: &str, to: &str| -> Vec<RuleText> {
             let rules = listing.chain(from).unwrap_or_default().iter().map(|it| &it.rule);
             rules.filter(|rule| leads_to(rule, to)).cloned().collect()
@@ -104,7 +117,7 @@ impl FamilyFound {
         })
     }
 
-    fn chains(&self) -> impl Iterator<Item = (&'static str, &[Listed])> {
+    fn chains(&self) -> impl Iterator<Item = (&'static str, &[Understood])> {
         [(MARKS, &self.marks), (LEDGER, &self.ledger), (SOURCES, &self.sources)]
             .into_iter()
             .filter_map(|(name, rules)| Some((name, rules.as_deref()?)))
@@ -177,10 +190,10 @@ impl Reading {
         }
         for (chain, rules) in found.chains() {
             self.digest.update(format!("{family} {chain}\n").as_bytes());
-            for listed in rules {
-                self.digest.update(format!("{}\n", listed.rule).as_bytes());
-                if !self.take_rule(family, chain, listed) {
-                    let rule = &listed.rule;
+            for understood in rules {
+                let rule = &understood.listed.rule;
+                self.digest.update(format!("{rule}\n").as_bytes());
+                if !self.take_rule(family, chain, understood) {
                     self.odd
                         .push(format!("a rule of {family} that is not ours: -A {chain} {rule}"));
                 }
@@ -189,9 +202,10 @@ impl Reading {
     }
 
     /// Takes what a rule means; `false` where it means nothing in its chain.
-    fn take_rule(&mut self, family: Family, chain: &str, listed: &Listed) -> bool {
+    fn take_rule(&mut self, family: Family, chain: &str, rule: &Understood) -> bool {
+        let Understood { listed, meaning } = rule;
         let ledger = &mut self.ruleset.ledger;
-        match (chain, meaning(&listed.rule, family)) {
+        match (chain, meaning.clone()) {
             (MARKS, Some(Meaning::Marks(keys, entry))) => {
                 // The rule counts for all of its entries: its first one stands for them.
                 for (place, key) in keys.into_iter().enumerate() {
@@ -200,7 +214,7 @@ impl Reading {
                     self.ruleset.entries.insert(key, entry.clone());
                 }
             }
-            (MARKS, Some(Meaning::Looks(role, bank))) => self.looks.push((family, role, bank)),
+            (MARKS, Some(Meaning::Looks(set, bank))) => self.looks.push((family, set, bank)),
             (LEDGER, Some(Meaning::Record(record))) => {
                 // Where the families tell of two commits, that of IPv4 is the later one.
                 ledger.record.get_or_insert(record);
@@ -291,14 +305,15 @@ impl Reading {
             (LEDGER, Some(&wanted.ledger), &found.ledger),
             (SOURCES, sources, &found.sources),
         ] {
-            let meanings = |rules: &[RuleText]| -> Vec<_> {
-                rules.iter().map(|rule| meaning(rule, family)).collect()
+            let is_so = match (wanted, found) {
+                (None, None) => true,
+                (Some(wanted), Some(found)) => {
+                    let wanted = wanted.iter().map(|rule| meaning(rule, family));
+                    wanted.eq(found.iter().map(|rule| rule.meaning.clone()))
+                }
+                _ => false,
             };
-            let found = found
-                .as_deref()
-                .map(|rules| meanings(&rules.iter().map(|it| it.rule.clone()).collect::<Vec<_>>()));
-            let wanted = wanted.map(|rules| meanings(rules));
-            if found != wanted && self.odd.is_empty() {
+            if !is_so && self.odd.is_empty() {
                 self.odd.push(match found {
                     None => format!("the chain {name} of {family} is not there"),
                     Some(_) => format!(

@@ -4,6 +4,7 @@ use super::packet::flags;
 use super::ruleset::{Base, Chain, ChainId, Hook, Origin, Rule, Step, Verdict};
 use super::xt::{Match, Side, state_bit, target};
 use crate::model::{Family, Prefix, Protocol};
+use crate::render::iptables::words;
 
 /// Reads the tables of one family.
 pub(in crate::preflight) fn parse(family: Family, text: &str) -> Vec<Chain> {
@@ -13,8 +14,8 @@ pub(in crate::preflight) fn parse(family: Family, text: &str) -> Vec<Chain> {
         if let Some(name) = line.strip_prefix('*') {
             name.trim().clone_into(&mut table);
         } else if let Some(rest) = line.strip_prefix(':') {
-            let mut words = rest.split_whitespace();
-            let (Some(name), Some(policy)) = (words.next(), words.next()) else { continue };
+            let mut parts = rest.split_whitespace();
+            let (Some(name), Some(policy)) = (parts.next(), parts.next()) else { continue };
             let id =
                 ChainId { origin: Origin::Legacy(family), table: table.clone(), name: name.into() };
             let base = base(&table, name, policy);
@@ -52,32 +53,6 @@ fn base(table: &str, chain: &str, policy: &str) -> Option<Base> {
         _ => 0,
     };
     Some(Base { hook, priority, drops: policy == "DROP", kind: "filter".to_owned() })
-}
-
-/// The words of a line; one in quotes may hold spaces.
-fn words(line: &str) -> Vec<String> {
-    let (mut words, mut word, mut quoted, mut begun) = (Vec::new(), String::new(), false, false);
-    let mut letters = line.chars();
-    while let Some(letter) = letters.next() {
-        match letter {
-            '"' => (quoted, begun) = (!quoted, true),
-            '\\' if quoted => word.extend(letters.next()),
-            ' ' if !quoted => {
-                if begun {
-                    words.push(std::mem::take(&mut word));
-                }
-                begun = false;
-            }
-            other => {
-                word.push(other);
-                begun = true;
-            }
-        }
-    }
-    if begun {
-        words.push(word);
-    }
-    words
 }
 
 /// The options of a rule; what is not known makes it doubtful.

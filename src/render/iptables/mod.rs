@@ -35,7 +35,7 @@ use crate::state::{
     ClassicRule, DirectorState, MarkRuleset, Marking, Observation, Source, SourceEntry, SourceKey,
     classic_rules,
 };
-pub use rule::RuleText;
+pub use rule::{RuleText, words};
 pub use sets::{Bank, MAX_PORTS_IN_SETS, SetRole, in_sets};
 
 /// The chain that marks.

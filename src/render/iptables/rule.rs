@@ -76,6 +76,32 @@ fn write_argument(f: &mut fmt::Formatter<'_>, argument: &str) -> fmt::Result {
     f.write_str("\"")
 }
 
+/// The words of a line, as iptables-restore takes it apart and [`RuleText`] writes it: by
+/// blanks, but for those in double quotes, where a backslash takes away what the next letter
+/// means.
+pub fn words(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut current: Option<String> = None;
+    let (mut quoted, mut escaped) = (false, false);
+    for letter in line.chars() {
+        match letter {
+            _ if escaped => {
+                current.get_or_insert_default().push(letter);
+                escaped = false;
+            }
+            '\\' if quoted => escaped = true,
+            '"' => {
+                quoted = !quoted;
+                current.get_or_insert_default();
+            }
+            ' ' | '\t' if !quoted => words.extend(current.take()),
+            _ => current.get_or_insert_default().push(letter),
+        }
+    }
+    words.extend(current);
+    words
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,5 +111,17 @@ mod tests {
         let rule = RuleText::new().comment(Some("a \"b\" \\ c")).with("-j", "MARK");
         assert_eq!(rule.to_string(), r#"-m comment --comment "a \"b\" \\ c" -j MARK"#);
         assert_eq!(RuleText::new().with("-m", "").to_string(), "-m \"\"");
+    }
+
+    #[test]
+    fn words_read_back_from_what_was_written() {
+        for words in [
+            &["-m", "comment", "--comment", "a \"b\" \\ c"][..],
+            &["", "x y", "'", "--"],
+            &["-j", "MARK", "--set-xmark", "0xa/0xffffffff"],
+        ] {
+            let rule: RuleText = words.iter().map(|word| (*word).to_owned()).collect();
+            assert_eq!(super::words(&rule.to_string()), words);
+        }
     }
 }
