@@ -64,7 +64,7 @@ fn each_example_of_the_page_of_errors_makes_just_its_error() {
     // These need files that are not there, or several of them, or a command that edits.
     let without = [
         "E0101", "E0102", "E0103", "E0104", "E0105", "E0106", "E0113", "E0701", "E0702", "E0703",
-        "E0704", "E0705",
+        "E0704", "E0705", "E0706", "E0707", "E0708",
     ];
     for code in Code::ALL {
         let examples = blocks(code.explanation());

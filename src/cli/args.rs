@@ -1,5 +1,7 @@
 //! What can be written on the command line. Reading it has no side effects.
 
+mod edit;
+
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,6 +11,11 @@ use clap_complete::Shell;
 
 use crate::config::ServerName;
 use crate::model::{BackendKind, Prefix};
+
+pub use edit::{
+    EditOptions, GroupAdd, GroupCommand, GroupEdit, GroupKeys, GroupSet, RealAdd, RealRemove,
+    RealSet,
+};
 
 /// Firewall marks and IPVS virtual services as one thing.
 #[derive(Debug, Parser)]
@@ -200,7 +207,10 @@ pub enum Command {
         #[arg(long)]
         no_wait: bool,
     },
-    /// Drain a real server of a group, or give it clients again
+    /// Show the groups of the configuration, and edit them in their files
+    #[command(subcommand)]
+    Group(GroupCommand),
+    /// Edit the real servers of a group; drain one, or give it clients again
     #[command(subcommand)]
     Real(RealCommand),
     /// Prepare a real server, on that machine: VIPs, ARP, tunnel device
@@ -270,6 +280,15 @@ pub struct ApplyOptions {
 /// What to do with a real server of a group.
 #[derive(Debug, Clone, Subcommand)]
 pub enum RealCommand {
+    /// Add real servers to a group, in its file
+    #[command(after_help = "Example:\n  fwmarkctl real add web 172.18.100.13 \
+                            172.18.100.14,weight=2,upper-threshold=500 --apply")]
+    Add(RealAdd),
+    /// Set keys of a real server, in its file
+    #[command(after_help = "Example:\n  fwmarkctl real set web 172.18.100.12 weight=3 --apply")]
+    Set(RealSet),
+    /// Remove real servers from a group, in its file; `drain --remove` waits for their clients
+    Remove(RealRemove),
     /// Take no new clients, and wait until those that are there have gone
     #[command(after_help = "Sets its weight to 0 in the file of the group, applies the \
                             configuration, and waits.\nCtrl-C ends the waiting and nothing else; \

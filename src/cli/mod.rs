@@ -10,10 +10,12 @@ mod completions;
 mod confirm;
 mod connections;
 mod doctor;
+mod edit;
 mod environment;
 mod explain;
 mod export;
 mod failure;
+mod group;
 mod groups;
 mod history;
 mod import;
@@ -47,7 +49,8 @@ use crate::backend::KernelDirector;
 use crate::backend::iptables::variant_in_use;
 use crate::compile::{Compiled, Past, compile};
 use crate::config::{
-    Config, Input, Instead, Look, MAX_FILE, Options, Sources, Written, load, write_sound,
+    Config, Diagnostic, Input, Instead, Look, MAX_FILE, Options, Sources, Written, load,
+    write_sound,
 };
 use crate::error::{Error, Exit};
 use crate::model::{BackendKind, DirectorSettings, Group, KNOWN_SCHEDULERS, KernelName};
@@ -86,6 +89,7 @@ pub fn run(arguments: Arguments, environment: Environment) -> Exit {
         Command::Zero { groups, no_wait } => zero::run(&mut context, &groups, no_wait),
         Command::Connections(options) => connections::run(&mut context, &options),
         Command::Clear { yes, no_wait } => clear::run(&mut context, yes, no_wait),
+        Command::Group(command) => group::run(&mut context, &command),
         Command::Real(command) => real::run(&mut context, &command),
         Command::RealServer(command) => realserver::run(&mut context, &command),
         Command::Preset(what) => preset::run(&mut context, &what),
@@ -150,6 +154,26 @@ impl Context {
 
     /// The configuration, with another text in place of one of its files.
     fn load_with(&mut self, instead: Option<Instead<'_>>) -> Result<Config, Error> {
+        let config = self.read(instead)?;
+        // What is tried out instead was shown when it was read as it is.
+        if instead.is_none() {
+            self.warn(&config.warnings);
+        }
+        Ok(config)
+    }
+
+    /// Shows what is odd in a configuration.
+    fn warn<'w>(&self, warnings: impl IntoIterator<Item = &'w Diagnostic>) {
+        let look = Look { colour: self.output.colors_errors(), ..Look::PLAIN };
+        for warning in warnings {
+            if !self.global.quiet {
+                note(&format!("{}\n", warning.render(look)));
+            }
+        }
+    }
+
+    /// The same, and says nothing of what is odd in it.
+    fn read(&mut self, instead: Option<Instead<'_>>) -> Result<Config, Error> {
         let sources = if self.global.config.is_empty() {
             Sources::default_location(Path::new("/"))
         } else {
@@ -170,13 +194,6 @@ impl Context {
         let mut config = load(sources, &options)?;
         if let Some(backend) = self.global.backend {
             config.director.backend = backend.into();
-        }
-        let look = Look { colour: self.output.colors_errors(), ..Look::PLAIN };
-        // What is tried out instead was shown when it was read as it is.
-        if !self.global.quiet && instead.is_none() {
-            for warning in &config.warnings {
-                note(&format!("{}\n", warning.render(look)));
-            }
         }
         Ok(config)
     }

@@ -153,6 +153,12 @@ codes! {
     NoFile = "E0704",
     /// A layout that an edit would not leave as it is.
     NotEditable = "E0705",
+    /// A group that is to be added, and is there.
+    GroupExists = "E0706",
+    /// A real server that is to be added, and is there.
+    RealServerExists = "E0707",
+    /// A file for a new group that is not read, or is one of several.
+    NotRead = "E0708",
     /// `one-packet` without a UDP port.
     OnePacketWithoutUdp = "W0101",
     /// A port of a real server of a persistent group.

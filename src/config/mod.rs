@@ -44,7 +44,7 @@ pub use crate::model::{BackendKind, DirectorSettings};
 pub use across::{MAX_ENTRIES, MAX_GROUPS};
 pub use codes::Code;
 pub use diagnostic::{ConfigErrors, Diagnostic, Label, MAX_ERRORS};
-pub use edit::{Edit, ServerName};
+pub use edit::{Edit, Files, NewServer, ServerName, ServerSetting, Setting};
 pub use presets::{Preset, Presets};
 pub use real_servers::MAX_REAL_SERVERS;
 pub use render::Look;

@@ -132,10 +132,17 @@ pub(super) fn read(
             .map(|file| (file, Role::Main))
             .collect(),
         Sources::Default { main, groups } => {
-            let further = list(&groups, report);
+            let mut further = list(&groups, report);
+            // One that is to be made stands where it will.
+            let new = options.instead.map(|instead| instead.path);
+            if let Some(new) = new.filter(|new| new.parent() == Some(&groups))
+                && let Err(place) = further.binary_search_by(|path| path.as_path().cmp(new))
+            {
+                further.insert(place, new.to_owned());
+            }
             // Only one that is surely not there is passed over: not a dangling link, say.
-            let missing =
-                main.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+            let missing = new != Some(&main)
+                && main.symlink_metadata().is_err_and(|it| it.kind() == io::ErrorKind::NotFound);
             let main = (further.is_empty() || !missing).then(|| read_file(&main, report)).flatten();
             let further = further.iter().filter_map(|path| read_file(path, report));
             main.map(|file| (file, Role::Main))

@@ -88,6 +88,42 @@ impl Lock {
     }
 }
 
+/// The lock of who replaces a file that somebody wrote: of its folder, for the file itself
+/// is another one afterwards. It needs no more than the right to write there.
+#[derive(Debug)]
+pub struct FileLock {
+    /// Open for as long as the lock is held.
+    _folder: File,
+}
+
+impl FileLock {
+    /// Takes the lock for a file. When somebody has it, `wait` is asked whether to wait. The
+    /// folder is made when it is missing.
+    ///
+    /// # Errors
+    /// [`LockError`].
+    pub fn take(path: &Path, wait: impl FnOnce() -> bool) -> Result<Self, LockError> {
+        let path = std::fs::canonicalize(path).or_else(|_| std::path::absolute(path));
+        let path = path.map_err(|error| LockError::File(PathBuf::from("."), error))?;
+        let folder = path.parent().unwrap_or(Path::new("/"));
+        let failed = |error| LockError::File(folder.to_owned(), error);
+        make_folder(folder).map_err(failed)?;
+        let open = File::open(folder).map_err(failed)?;
+        match flock(&open, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(Errno::WOULDBLOCK) => {
+                if !wait() {
+                    return Err(LockError::Held(format!("it edits {}", folder.display())));
+                }
+                rustix::io::retry_on_intr(|| flock(&open, FlockOperation::LockExclusive))
+                    .map_err(|errno| failed(errno.into()))?;
+            }
+            Err(errno) => return Err(failed(errno.into())),
+        }
+        Ok(Self { _folder: open })
+    }
+}
+
 enum Failure {
     Held(String),
     File(io::Error),
@@ -127,6 +163,28 @@ mod tests {
             drop(first);
             assert!(second.join().expect("no panic").is_ok());
         });
+    }
+
+    #[test]
+    fn two_who_edit_files_of_one_folder_take_turns() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (file, link) = (folder.path().join("d/web.toml"), folder.path().join("link"));
+        let first = FileLock::take(&file, || false).expect("free, and the folder is made");
+        std::fs::write(&file, "").expect("writable");
+        std::os::unix::fs::symlink(&file, &link).expect("writable");
+        match FileLock::take(&link, || false) {
+            Err(LockError::Held(by)) => assert!(by.contains("/d"), "{by}"),
+            other => panic!("{other:?}"),
+        }
+        let (asked, question) = std::sync::mpsc::channel();
+        std::thread::scope(|scope| {
+            let second = scope.spawn(|| FileLock::take(&file, || asked.send(()).is_ok()));
+            question.recv().expect("the second asks");
+            drop(first);
+            assert!(second.join().expect("no panic").is_ok());
+        });
+        let error = FileLock::take(Path::new("/proc/none/web.toml"), || false).expect_err("none");
+        assert!(error.to_string().contains("/proc/none"), "{error}");
     }
 
     #[test]

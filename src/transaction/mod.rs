@@ -28,7 +28,7 @@ pub(crate) use files::{read_file, remove_file, seal, unseal};
 pub use history::{Event, Header, History, KEPT, SavedGeneration, Unreadable};
 pub use intent::{Author, Ending, Intent, Purpose};
 pub use journal::{Found, Journal, NoJournal, RunJournal, Useless};
-pub use lock::{Lock, LockError};
+pub use lock::{FileLock, Lock, LockError};
 pub use progress::{Progress, Silent, Step};
 pub use recover::Recovered;
 pub use zero::{ZeroFile, since_zero};

@@ -16,6 +16,7 @@ mod connections;
 mod doctor;
 mod drain;
 mod drift;
+mod edit;
 mod examples;
 mod export;
 mod firewalls;

@@ -40,7 +40,7 @@ pub(super) fn run(context: &mut Context, options: &DrainOptions) -> Result<Exit,
     if target.server.weight > 0 && !options.force && is_last(&target, &after.1) {
         return Err(edit.last(&target.server, false).into());
     }
-    let outcome = carry_out(&session, &edit, &after)?;
+    let outcome = carry_out(context, &session, &edit, &after)?;
     apply::say_too_late(&session);
     let generation = generation(&outcome);
     let output = &mut context.output;
@@ -114,7 +114,7 @@ fn remove(context: &mut Context, options: &DrainOptions) -> Result<Removed, Erro
     let mut edit = target.edit.clone();
     edit.remove_real_server(&target.server)?;
     let after = tried(context, &edit)?;
-    let outcome = carry_out(&session, &edit, &after)?;
+    let outcome = carry_out(context, &session, &edit, &after)?;
     apply::say_too_late(&session);
     Ok(Removed::Done(outcome))
 }

@@ -5,6 +5,7 @@
 //! and kernel never part ways because of us.
 
 mod drain;
+mod edit;
 mod lingering;
 mod restore;
 mod wait;
@@ -12,18 +13,20 @@ mod wait;
 use std::path::Path;
 
 use super::args::{RealCommand, WhichServer};
-use super::output::note;
 use super::session::Session;
-use super::{Context, apply, effective_uid};
+use super::{Context, effective_uid};
 use crate::compile::Compiled;
-use crate::config::{Config, Edit, Instead};
+use crate::config::{Config, Edit};
 use crate::error::{Error, Exit};
 use crate::model::{Group, RealServer};
 use crate::state::{DestinationKey, DirectorState, ServiceKey};
-use crate::transaction::{Draft, Outcome, rewrite_file};
+use crate::transaction::Outcome;
 
 pub(super) fn run(context: &mut Context, command: &RealCommand) -> Result<Exit, Error> {
     match command {
+        RealCommand::Add(options) => edit::add(context, options),
+        RealCommand::Set(options) => edit::set(context, options),
+        RealCommand::Remove(options) => edit::remove(context, options),
         RealCommand::Drain(options) => drain::run(context, options),
         RealCommand::Restore { which, no_wait } => restore::run(context, which, *no_wait),
     }
@@ -77,44 +80,19 @@ impl Target {
 
 /// What an edit makes of the whole configuration, by the reader of every other one.
 fn tried(context: &mut Context, edit: &Edit) -> Result<(Config, Compiled), Error> {
-    let instead = Instead { path: edit.path(), text: edit.text() };
-    context.load_and_compile_with(Some(instead))
+    super::edit::tried(context, edit, true)
 }
 
 /// Puts an edit in place and applies the configuration. When that fails the file is as it
 /// was.
 fn carry_out(
+    context: &Context,
     session: &Session,
     edit: &Edit,
-    (config, compiled): &(Config, Compiled),
+    after: &(Config, Compiled),
 ) -> Result<Outcome, Error> {
-    let changes = edit.text() != edit.before();
-    if changes {
-        put_in_place(edit)?;
-    }
-    let digest = Some(config.digest.clone());
-    let draft = Draft { state: &compiled.state, marks: &compiled.marks, config: digest };
-    let outcome = apply::lead(session, draft, false);
-    if outcome.is_err()
-        && changes
-        && let Err(error) = rewrite_file(edit.path(), edit.before().as_bytes())
-    {
-        note(&format!("warning: the file could not be put back as it was: {error}\n"));
-    }
-    outcome
-}
-
-/// Replaces the file, unless an editor saved another text since it was read.
-fn put_in_place(edit: &Edit) -> Result<(), Error> {
-    let failed = |action, source| Error::File { action, path: edit.path().into(), source };
-    let now = std::fs::read(edit.path()).map_err(|source| failed("read", source))?;
-    if now != edit.before().as_bytes() {
-        return Err(Error::Usage {
-            message: format!("somebody saved {} meanwhile", edit.path().display()),
-            hint: Some("run the same command again".to_owned()),
-        });
-    }
-    rewrite_file(edit.path(), edit.text().as_bytes()).map_err(|source| failed("replace", source))
+    let lock = super::edit::lock(context, edit.path(), false)?;
+    super::edit::carry_out(context, session, &lock, edit, after)
 }
 
 /// The file of an edit, for JSON.

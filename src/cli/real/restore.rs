@@ -28,7 +28,7 @@ pub(super) fn run(
         edit.set_weight(&target.server, weight)?;
     }
     let after = tried(context, &edit)?;
-    let outcome = carry_out(&session, &edit, &after)?;
+    let outcome = carry_out(context, &session, &edit, &after)?;
     apply::say_too_late(&session);
     drop(session);
     let output = &mut context.output;

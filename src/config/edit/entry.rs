@@ -8,26 +8,26 @@ use toml::de::{DeTable, DeValue};
 
 use super::super::reader;
 use super::ServerName;
+use super::document::is_braced;
+use super::list::List;
 
 /// The real servers of one group, in the order of the file.
 pub(super) struct Entries {
     /// The key `real`, or the first `[[group.NAME.real]]`.
     pub(super) key: Range<usize>,
+    /// The list with its brackets, where they are in one.
+    pub(super) list: Option<List>,
     pub(super) all: Vec<Entry>,
 }
 
 /// One real server.
 pub(super) struct Entry {
-    name: Option<ServerName>,
+    pub(super) name: Option<ServerName>,
     pub(super) shape: Shape,
     /// What is written: the string, the inline table, the header of a table.
     pub(super) span: Range<usize>,
-    /// The last byte of what belongs to it, and one.
-    pub(super) end: usize,
     /// The value of `address`; the string itself where there is no table.
     pub(super) address: Range<usize>,
-    /// The value of `weight`.
-    pub(super) weight: Option<Range<usize>>,
 }
 
 /// How a real server is written.
@@ -48,8 +48,12 @@ impl Entries {
         let groups = table(document.get("group")?)?;
         let (key, real) = table(groups.get(group)?)?.get_key_value("real")?;
         let DeValue::Array(list) = real.get_ref() else { return None };
-        let all = list.iter().map(|item| Entry::of(text, item)).collect::<Option<_>>()?;
-        Some(Self { key: key.span(), all })
+        let all: Vec<Entry> =
+            list.iter().map(|item| Entry::of(text, item)).collect::<Option<_>>()?;
+        let in_brackets = all.iter().all(|entry| entry.shape != Shape::Table);
+        let items = || all.iter().map(|entry| entry.span.clone()).collect();
+        let list = in_brackets.then(|| List { at: real.span(), items: items() });
+        Some(Self { key: key.span(), list, all })
     }
 
     /// The one that is named exactly so, and its place in the list.
@@ -63,16 +67,8 @@ impl Entry {
         let span = item.span();
         let fields = match item.get_ref() {
             DeValue::String(address) => {
-                let name = server_name(address, None);
-                let (address, end) = (span.clone(), span.end);
-                return Some(Self {
-                    name,
-                    shape: Shape::Address,
-                    span,
-                    end,
-                    address,
-                    weight: None,
-                });
+                let (name, address) = (server_name(address, None), span.clone());
+                return Some(Self { name, shape: Shape::Address, span, address });
             }
             DeValue::Table(fields) => fields,
             _ => return None,
@@ -83,14 +79,11 @@ impl Entry {
             Some(port) => Some(u16::try_from(reader::integer(port.get_ref())?).ok()?),
             None => None,
         };
-        let inline = text[span.clone()].starts_with('{');
         Some(Self {
             name: server_name(address, port),
-            shape: if inline { Shape::Inline } else { Shape::Table },
-            end: if inline { span.end } else { end_of(fields).max(span.end) },
+            shape: if is_braced(text, &span) { Shape::Inline } else { Shape::Table },
             span,
             address: written.span(),
-            weight: fields.get("weight").map(Spanned::span),
         })
     }
 }

@@ -1,13 +1,15 @@
 //! What is wrong with an edit that was asked for, where, and what to do about it.
 
+use std::path::Path;
+
 use super::super::codes::Code;
 use super::super::diagnostic::{Report, Spot};
 use super::super::source::{SourceFile, read_file};
 use super::super::text::nearest;
 use super::super::{Config, ConfigErrors};
 use super::entry::Entries;
-use super::{Edit, ServerName};
-use crate::model::Group;
+use super::{Edit, Files, ServerName};
+use crate::model::{Group, GroupName};
 
 /// More names than these are not listed.
 const LISTED: usize = 8;
@@ -53,7 +55,8 @@ pub(super) fn unknown_group(config: &Config, name: &str, uid: u32) -> ConfigErro
     errors(report)
 }
 
-fn group_key(text: &str, group: &str) -> Option<(usize, usize)> {
+/// Where a text names a group.
+pub(super) fn group_key(text: &str, group: &str) -> Option<(usize, usize)> {
     let document = toml::de::DeTable::parse(text).ok()?.into_inner();
     let toml::de::DeValue::Table(groups) = document.get("group")?.get_ref() else { return None };
     let (key, _) = groups.get_key_value(group)?;
@@ -143,9 +146,63 @@ pub(super) fn last(edit: &Edit, name: ServerName, only: bool) -> ConfigErrors {
     at_server(edit, Code::LastRealServer, Some(name), (message, label, help.to_owned()))
 }
 
+/// The group has such a real server already.
+pub(super) fn server_exists(edit: &Edit, name: ServerName) -> ConfigErrors {
+    let message = format!("{name} is a real server already");
+    let help = format!("to change it: fwmarkctl real set {} {name} weight=2", edit.group);
+    at_server(edit, Code::RealServerExists, Some(name), (message, "this one", help))
+}
+
 /// A splice would change more than what was asked for.
-pub(super) fn not_editable(edit: &Edit, name: ServerName) -> ConfigErrors {
-    let message = format!("{name} stands where it cannot be edited without changing more");
-    let help = "edit the file by hand, and run: fwmarkctl apply".to_owned();
-    at_server(edit, Code::NotEditable, Some(name), (message, "here", help))
+pub(super) fn not_editable(edit: &Edit, what: &str) -> ConfigErrors {
+    let mut report = Report::default();
+    let name = edit.path.to_string_lossy();
+    let file = report.add_file(SourceFile::new(&name, edit.before.clone()));
+    let message = format!("group {}: {what} cannot be edited without changing more", edit.group);
+    match group_key(&edit.before, &edit.group) {
+        Some((start, end)) => {
+            report.error(Code::NotEditable, spot(file, start, end), &message).label("in this group")
+        }
+        None => report.file_error(Code::NotEditable, file, &message),
+    }
+    .help("edit the file by hand, and run: fwmarkctl apply")
+    .group = Some(edit.group.clone());
+    errors(report)
+}
+
+/// A group that is to be added is there.
+pub(super) fn group_exists(
+    path: &Path,
+    text: &str,
+    name: &GroupName,
+    (start, end): (usize, usize),
+) -> ConfigErrors {
+    let mut report = Report::default();
+    let file = report.add_file(SourceFile::new(&path.to_string_lossy(), text.to_owned()));
+    let message = format!("there is a group '{name}' already");
+    report
+        .error(Code::GroupExists, spot(file, start, end), &message)
+        .label("this one")
+        .help(format!("to change it: fwmarkctl group set {name} …; or choose another name"));
+    errors(report)
+}
+
+/// A new group would go to a file that is not read, or to one of several.
+pub(super) fn not_read(name: &GroupName, chosen: Option<&Path>, files: &Files) -> ConfigErrors {
+    let mut report = Report::default();
+    let message = match chosen {
+        Some(chosen) => format!("{} is no file of the configuration", chosen.display()),
+        None => format!("which file shall have the group {name}?"),
+    };
+    let help = match files {
+        Files::Default { main, groups } => {
+            format!("name {} or a file {}/*.toml", main.display(), groups.display())
+        }
+        Files::Named(files) => {
+            let files = list(files.iter().map(|file| file.display()));
+            format!("name one of those that are read, with --file FILE: {files}")
+        }
+    };
+    report.placeless(Code::NotRead, &message).help(help);
+    errors(report)
 }

@@ -2,71 +2,37 @@
 //!
 //! An edit is a splice: the parser says where a value stands, and only the bytes there
 //! are replaced. So comments, order, blank lines, line ends and style of all the rest stay
-//! by construction ([0018](../../../docs/decisions/0018-edits-are-splices.md)). What the
+//! by construction ([0021](../../../docs/decisions/0021-edits-are-splices.md)). What the
 //! file means afterwards is compared with what was asked for; then the whole
 //! configuration is to be read with it (`Options::instead`) before anything is written.
 
+mod document;
 mod entry;
-mod layout;
+mod keys;
+mod list;
+mod lists;
+mod meaning;
 mod mistake;
+mod name;
+mod piece;
+mod place;
+mod servers;
+mod setting;
 
-use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
-use std::str::FromStr;
 use std::sync::Arc;
 
 use super::diagnostic::Report;
-use super::{Config, ConfigErrors, source};
+use super::text::nearest;
+use super::{Config, ConfigErrors, schema, source};
+use crate::config::write::ORDER;
 use crate::model::{Group, RealServer};
-use entry::Entries;
+use document::{Step, statements};
+use setting::Wanted;
 
-/// A real server as it is named on a command line: an address, and a port where the group
-/// has several of that address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ServerName {
-    /// The address.
-    pub address: IpAddr,
-    /// The port.
-    pub port: Option<u16>,
-}
-
-impl ServerName {
-    /// Whether it may mean a real server.
-    fn may_be(self, server: &RealServer) -> bool {
-        self.address == server.address && (self.port.is_none() || self.port == server.port)
-    }
-
-    /// The name of a real server.
-    pub fn of(server: &RealServer) -> Self {
-        Self { address: server.address, port: server.port }
-    }
-}
-
-impl std::fmt::Display for ServerName {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.port {
-            None => write!(f, "{}", self.address),
-            Some(port) => write!(f, "{}", SocketAddr::new(self.address, port)),
-        }
-    }
-}
-
-impl FromStr for ServerName {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if let Ok(address) = text.trim_matches(['[', ']']).parse() {
-            return Ok(Self { address, port: None });
-        }
-        match text.parse::<SocketAddr>() {
-            Ok(place) if place.port() > 0 => {
-                Ok(Self { address: place.ip(), port: Some(place.port()) })
-            }
-            _ => Err("an address such as 172.18.100.11, 172.18.100.11:8080 or [2001:db8::11]:80"
-                .to_owned()),
-        }
-    }
-}
+pub use name::ServerName;
+pub use place::Files;
+pub use setting::{NewServer, ServerSetting, Setting};
 
 /// A file of the configuration that is being edited.
 #[derive(Debug, Clone)]
@@ -75,6 +41,22 @@ pub struct Edit {
     group: String,
     before: String,
     text: String,
+    exists: bool,
+}
+
+fn known_key(key: &str, keys: &schema::Keys) -> Result<(), String> {
+    if keys.names.contains(&key) {
+        return Ok(());
+    }
+    Err(match nearest(key, keys.names.iter().copied()) {
+        Some(near) => format!("did you mean '{near}'?"),
+        None => format!("the keys of {} are {}", keys.of, keys.names.join(", ")),
+    })
+}
+
+/// The path to the table of a group.
+fn path(group: &str) -> Vec<Step> {
+    vec![Step::Key("group".to_owned()), Step::Key(group.to_owned())]
 }
 
 impl Edit {
@@ -95,15 +77,19 @@ impl Edit {
         let file = source::read_file(path, uid, &mut report);
         let text = file.map(|file| report.file(file).text().to_owned());
         report.finish()?;
+        let (path, group) = (Arc::clone(path), group.to_owned());
         let text = text.unwrap_or_default();
-        let edit =
-            Self { path: Arc::clone(path), group: group.to_owned(), before: text.clone(), text };
-        Ok((edit, found.clone()))
+        Ok((Self { path, group, before: text.clone(), text, exists: true }, found.clone()))
     }
 
     /// The file.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The group.
+    pub fn group(&self) -> &str {
+        &self.group
     }
 
     /// What it holds on disk.
@@ -114,6 +100,27 @@ impl Edit {
     /// What it shall hold.
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// Whether the file is there already.
+    pub fn exists(&self) -> bool {
+        self.exists
+    }
+
+    /// Whether the file would hold nothing any more, not even a comment.
+    pub fn is_emptied(&self) -> bool {
+        self.text.trim_start_matches('\u{feff}').trim().is_empty()
+    }
+
+    /// What the file says of the group, with the comment right above it.
+    pub fn excerpt(&self) -> String {
+        let Some(statements) = statements(&self.text) else { return String::new() };
+        let pieces = piece::pieces(&self.text, &statements, &path(&self.group));
+        let texts: Vec<_> = pieces
+            .into_iter()
+            .map(|piece| self.text[piece].trim_matches(['\n', '\r']).to_owned() + "\n")
+            .collect();
+        texts.join("\n")
     }
 
     /// The real server of the group that a name means.
@@ -134,22 +141,170 @@ impl Edit {
         }
     }
 
+    /// Sets a key of the group.
+    ///
+    /// # Errors
+    /// It stands in a layout that cannot be edited.
+    pub fn set(&mut self, setting: &Setting) -> Result<(), ConfigErrors> {
+        let key = setting.key;
+        let (text, value) = match &setting.value {
+            Wanted::One(value) => (self.with_key(key, value), meaning::value(value)),
+            Wanted::List(items) => match lists::set(&self.text, &self.group, key, items) {
+                // What stays and what is new, in whatever order.
+                Some(text) => {
+                    let value = lists::value(&text, &self.group, key, items);
+                    (Some(text), value)
+                }
+                None => {
+                    let value = format!("[{}]", items.join(", "));
+                    (self.with_key(key, &value), meaning::value(&value))
+                }
+            },
+        };
+        let spliced = text.filter(|text| {
+            let expected = meaning::of_group(&self.text, &self.group, |table| {
+                table.insert(key.to_owned(), value?);
+                Some(())
+            });
+            expected.is_some() && text.parse::<toml::Table>().ok() == expected
+        });
+        self.take(spliced, &format!("'{key}'"))
+    }
+
+    /// Whether a group may have a key.
+    ///
+    /// # Errors
+    /// The nearest one, or all, as a remedy.
+    pub fn check_key(key: &str) -> Result<(), String> {
+        known_key(key, &schema::GROUP)
+    }
+
+    /// Whether a real server may have a key.
+    ///
+    /// # Errors
+    /// As [`Edit::check_key`].
+    pub fn check_server_key(key: &str) -> Result<(), String> {
+        known_key(key, &schema::REAL_SERVER)
+    }
+
+    /// Takes a key of the group out; whether it was there.
+    ///
+    /// # Errors
+    /// It stands in a layout that cannot be edited.
+    pub fn unset(&mut self, key: &str) -> Result<bool, ConfigErrors> {
+        let mut was_there = false;
+        let expected = meaning::of_group(&self.text, &self.group, |table| {
+            was_there = table.remove(key).is_some();
+            Some(())
+        });
+        if !was_there {
+            return Ok(false);
+        }
+        let spliced = keys::keys(&self.text, &path(&self.group))
+            .and_then(|keys| keys.unset(&self.text, key))
+            .filter(|text| text.parse::<toml::Table>().ok() == expected);
+        self.take(spliced, &format!("'{key}'")).map(|()| true)
+    }
+
+    /// Takes the group out, with the comment right above it.
+    ///
+    /// # Errors
+    /// It stands in a layout that cannot be edited.
+    pub fn remove_group(&mut self) -> Result<(), ConfigErrors> {
+        let spliced = statements(&self.text).and_then(|statements| {
+            let text =
+                piece::remove(&self.text, &statements, &path(&self.group)).or_else(|| {
+                    // The groups are in braces.
+                    let groups = keys::keys(&self.text, &path(&self.group)[..1])?;
+                    groups.unset(&self.text, &self.group)
+                })?;
+            let is_same = meaning::without(&text, &self.group)
+                == meaning::without(&self.text, &self.group)
+                && mistake::group_key(&text, &self.group).is_none();
+            is_same.then_some(text)
+        });
+        self.take(spliced, "it")
+    }
+
+    /// Adds real servers behind the last one.
+    ///
+    /// # Errors
+    /// The group has one of them already, or a layout that cannot be edited.
+    pub fn add_real_servers(
+        &mut self,
+        group: &Group,
+        servers: &[NewServer],
+    ) -> Result<(), ConfigErrors> {
+        for server in servers {
+            let Some(name) = server.name() else { continue };
+            if group.real_servers.iter().any(|known| ServerName::of(known) == name) {
+                return Err(mistake::server_exists(self, name));
+            }
+        }
+        let spliced = servers::add(&self.text, &self.group, servers).and_then(|text| {
+            let expected = meaning::of_group(&self.text, &self.group, |table| {
+                for server in servers {
+                    let meant = servers::meaning(&self.text, &self.group, server)?;
+                    meaning::servers(table)?.push(meant);
+                }
+                Some(())
+            })?;
+            (text.parse::<toml::Table>().ok()? == expected).then_some(text)
+        });
+        self.take(spliced, "'real'")
+    }
+
+    /// Sets a key of a real server.
+    ///
+    /// # Errors
+    /// The file has it no more, or in a layout that cannot be edited.
+    pub fn set_of_server(
+        &mut self,
+        server: &RealServer,
+        setting: &ServerSetting,
+    ) -> Result<(), ConfigErrors> {
+        let name = ServerName::of(server);
+        let ServerSetting { key, value } = setting;
+        let spliced = servers::set(&self.text, &self.group, name, (*key, value.as_str()));
+        let spliced = spliced.and_then(|text| {
+            let expected = self.with_server(name, |server| {
+                server.insert((*key).to_owned(), meaning::value(value)?);
+                Some(())
+            })?;
+            (text.parse::<toml::Table>().ok()? == expected).then_some(text)
+        });
+        self.take(spliced, &name.to_string())
+    }
+
+    /// Takes a key of a real server out; whether it was there.
+    ///
+    /// # Errors
+    /// The file has it no more, or in a layout that cannot be edited.
+    pub fn unset_of_server(
+        &mut self,
+        server: &RealServer,
+        key: &str,
+    ) -> Result<bool, ConfigErrors> {
+        let name = ServerName::of(server);
+        let mut was_there = false;
+        let expected = self.with_server(name, |server| {
+            was_there = server.remove(key).is_some();
+            Some(())
+        });
+        if expected.is_some() && !was_there {
+            return Ok(false);
+        }
+        let spliced = servers::unset(&self.text, &self.group, name, key)
+            .filter(|text| text.parse::<toml::Table>().ok() == expected);
+        self.take(spliced, &name.to_string()).map(|()| true)
+    }
+
     /// Gives a real server another weight.
     ///
     /// # Errors
     /// The file has it no more, or in a layout that cannot be edited.
     pub fn set_weight(&mut self, server: &RealServer, weight: u32) -> Result<(), ConfigErrors> {
-        let name = ServerName::of(server);
-        let spliced = Entries::of(&self.text, &self.group).and_then(|entries| {
-            let (index, entry) = entries.find(name)?;
-            let text = layout::set_weight(&self.text, entry, weight);
-            let expected = layout::meaning(&self.text, &self.group, |servers| {
-                layout::weigh(servers.get_mut(index)?, weight)
-            })?;
-            (layout::meaning(&text, &self.group, |_| Some(()))? == expected).then_some(text)
-        });
-        self.text = spliced.ok_or_else(|| mistake::not_editable(self, name))?;
-        Ok(())
+        self.set_of_server(server, &ServerSetting { key: "weight", value: weight.to_string() })
     }
 
     /// Removes a real server. What a comment says about it alone goes with it: at the end
@@ -159,22 +314,47 @@ impl Edit {
     /// The file has it no more, or in a layout that cannot be edited.
     pub fn remove_real_server(&mut self, server: &RealServer) -> Result<(), ConfigErrors> {
         let name = ServerName::of(server);
-        let spliced = Entries::of(&self.text, &self.group).and_then(|entries| {
-            let (index, _) = entries.find(name)?;
-            let text = layout::remove(&self.text, &entries, index)?;
-            let expected = layout::meaning(&self.text, &self.group, |servers| {
+        let expected = self.index(name).and_then(|index| {
+            meaning::of_group(&self.text, &self.group, |table| {
+                let servers = meaning::servers(table)?;
                 (index < servers.len()).then(|| drop(servers.remove(index)))
-            })?;
-            (layout::meaning(&text, &self.group, |_| Some(()))? == expected).then_some(text)
+            })
         });
-        self.text = spliced.ok_or_else(|| mistake::not_editable(self, name))?;
-        Ok(())
+        let spliced = servers::remove(&self.text, &self.group, name)
+            .filter(|text| meaning::of_servers(text, &self.group) == expected);
+        self.take(spliced, &name.to_string())
     }
 
     /// The mistake of an edit after which nobody takes the clients of a group; `only` is
     /// whether no real server at all would be left.
     pub fn last(&self, server: &RealServer, only: bool) -> ConfigErrors {
         mistake::last(self, ServerName::of(server), only)
+    }
+
+    /// The text with a key of the group set to a value, which is TOML.
+    fn with_key(&self, key: &str, value: &str) -> Option<String> {
+        keys::keys(&self.text, &path(&self.group))?.set(&self.text, ORDER, key, value)
+    }
+
+    /// What the file means when a real server is changed.
+    fn with_server(
+        &self,
+        name: ServerName,
+        change: impl FnOnce(&mut toml::Table) -> Option<()>,
+    ) -> Option<toml::Table> {
+        let index = self.index(name)?;
+        meaning::of_group(&self.text, &self.group, |table| change(meaning::server(table, index)?))
+    }
+
+    /// Where a real server stands in its list.
+    fn index(&self, name: ServerName) -> Option<usize> {
+        entry::Entries::of(&self.text, &self.group)?.find(name).map(|(index, _)| index)
+    }
+
+    /// Takes a text over that means what was asked for.
+    fn take(&mut self, spliced: Option<String>, what: &str) -> Result<(), ConfigErrors> {
+        self.text = spliced.ok_or_else(|| mistake::not_editable(self, what))?;
+        Ok(())
     }
 }
 

@@ -1,3 +1,8 @@
+mod groups;
+mod keys;
+mod settings;
+mod shipped;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -124,7 +129,7 @@ fn an_inline_table_with_and_without_a_weight() {
     becomes(
         "172.18.100.11:8080",
         list,
-        "forward = \"nat\"\nreal = [\n  { address = \"172.18.100.11\" , weight=5 }, # five\n  {address = \"172.18.100.11\", weight = 0, port = 8080},\n  \"172.18.100.12\"\n]\n",
+        "forward = \"nat\"\nreal = [\n  { address = \"172.18.100.11\" , weight=5 }, # five\n  {address = \"172.18.100.11\", port = 8080, weight = 0},\n  \"172.18.100.12\"\n]\n",
         "forward = \"nat\"\nreal = [\n  { address = \"172.18.100.11\" , weight=5 }, # five\n  \"172.18.100.12\"\n]\n",
     );
     becomes(
@@ -179,18 +184,30 @@ fn lines_that_end_as_elsewhere_and_a_byte_order_mark_stay() {
 
 /// Tables of one list may stand apart. What is between them is not the edit's.
 #[test]
-fn what_would_take_more_with_it_is_refused() {
-    let text = "[group.web]\nvips = [\"172.18.100.7\"]\nports = [\"80/tcp\"]\nforward = \"tun\"\n\
-        [[group.web.real]]\naddress = \"172.18.100.12\"\n\
-        [[group.web.real]]\naddress = \"172.18.100.11\"\n\
-        [group.mail]\nvips = [\"172.18.100.8\"]\nports = [\"25/tcp\"]\nreal = [\"172.18.100.11\"]\n\
-        [group.web.real.forward]\ntype = \"gre\"\n";
-    let (_folder, mut edit, group) = open(text);
-    let refused = edit.remove_real_server(&group.real_servers[1]).expect_err("mail would go");
+fn what_stands_between_the_parts_of_a_server_stays() {
+    let mail = "[group.mail]\nvips = [\"172.18.100.8\"]\nports = [\"25/tcp\"]\nreal = [\"172.18.100.11\"]\n";
+    let head = "[group.web]\nvips = [\"172.18.100.7\"]\nports = [\"80/tcp\"]\nforward = \"tun\"\n\
+        [[group.web.real]]\naddress = \"172.18.100.12\"\n";
+    let text = format!(
+        "{head}[[group.web.real]]\naddress = \"172.18.100.11\"\n{mail}[group.web.real.forward]\ntype = \"gre\"\n"
+    );
+    let (_folder, mut edit, group) = open(&text);
+    edit.remove_real_server(&group.real_servers[1]).expect("editable");
+    assert_eq!(edit.text(), format!("{head}{mail}"));
+}
+
+/// A splice that would take more with it than what was asked for.
+#[test]
+fn what_would_mean_something_else_is_refused() {
+    let text = format!("{HEAD}real = [\"172.18.100.11\" # ]\n, \"172.18.100.12\"\n]\n");
+    let (_folder, mut edit, group) = open(&text);
+    let refused = edit.remove_real_server(&group.real_servers[0]).expect_err("its comma stays");
     assert!(refused.to_string().contains("E0705"), "{refused}");
     assert_eq!(edit.text(), text);
-    edit.set_weight(&group.real_servers[1], 0).expect("that takes nothing");
+    edit.set_weight(&group.real_servers[0], 0).expect("that takes nothing");
 }
+
+const HEAD: &str = "[group.web]\nvips = [\"172.18.100.7\"]\nports = [\"80/tcp\"]\n";
 
 /// The code, the sentence, the line and the remedy of a refusal.
 fn told(errors: &ConfigErrors) -> (&'static str, String, usize, String) {

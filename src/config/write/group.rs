@@ -9,6 +9,24 @@ use super::super::forwarding::GUE_PORT;
 use super::super::scheduler::DEFAULT as DEFAULT_SCHEDULER;
 use super::table::{Table, inline, quoted, time};
 
+/// The order in which the keys of a group are written: what clients see, how they are dealt,
+/// who serves them.
+pub(in crate::config) const ORDER: &[&str] = &[
+    "vips",
+    "ports",
+    "services",
+    "mark",
+    "marks",
+    "via",
+    "scheduler",
+    "one-packet",
+    "persistence",
+    "forward",
+    "snat",
+    "real",
+    "enabled",
+];
+
 /// The table of a group.
 pub(super) fn table(group: &Group) -> String {
     let mut table = Table::new(&["group", group.name.as_str()]);

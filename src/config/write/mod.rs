@@ -7,6 +7,9 @@ mod director;
 mod group;
 mod table;
 
+pub(super) use group::ORDER;
+pub(super) use table::{Table, inline, quoted};
+
 use crate::model::{DirectorSettings, Group};
 
 use super::text::clean;

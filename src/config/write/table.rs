@@ -7,7 +7,7 @@ use std::fmt::Write;
 const WIDTH: usize = 100;
 
 /// A table that grows key by key.
-pub(super) struct Table {
+pub(in crate::config) struct Table {
     header: String,
     rows: Vec<(String, Value)>,
 }
@@ -22,19 +22,19 @@ pub(super) enum Value {
 
 impl Table {
     /// A table of these names, which become keys.
-    pub(super) fn new(names: &[&str]) -> Self {
+    pub(in crate::config) fn new(names: &[&str]) -> Self {
         let names: Vec<_> = names.iter().map(|name| key(name)).collect();
         Self { header: format!("[{}]\n", names.join(".")), rows: Vec::new() }
     }
 
     /// Sets a key to what is TOML already.
     #[allow(clippy::needless_pass_by_value, reason = "a number as well as a text")]
-    pub(super) fn set(&mut self, name: &str, value: impl ToString) {
+    pub(in crate::config) fn set(&mut self, name: &str, value: impl ToString) {
         self.rows.push((key(name), Value::One(value.to_string())));
     }
 
     /// Sets a key to a list of what is TOML already.
-    pub(super) fn set_list(&mut self, name: &str, items: Vec<String>) {
+    pub(in crate::config) fn set_list(&mut self, name: &str, items: Vec<String>) {
         self.rows.push((key(name), Value::List(items)));
     }
 
@@ -44,9 +44,14 @@ impl Table {
     }
 
     /// The text.
-    pub(super) fn text(self) -> String {
+    pub(in crate::config) fn text(self) -> String {
+        self.header.clone() + &self.rows()
+    }
+
+    /// The text below the header.
+    pub(in crate::config) fn rows(self) -> String {
         let widest = self.rows.iter().map(|(key, _)| key.len()).max().unwrap_or(0);
-        let mut text = self.header;
+        let mut text = String::new();
         for (key, value) in self.rows {
             let begin = format!("{key:widest$} = ");
             let line = match &value {
@@ -67,7 +72,7 @@ impl Table {
 }
 
 /// A table in one line.
-pub(super) fn inline(rows: &[(&str, String)]) -> String {
+pub(in crate::config) fn inline(rows: &[(&str, String)]) -> String {
     let rows: Vec<_> =
         rows.iter().map(|(name, value)| format!("{} = {value}", key(name))).collect();
     format!("{{ {} }}", rows.join(", "))
@@ -81,7 +86,7 @@ fn key(name: &str) -> String {
 
 /// A basic string (TOML 1.0.0, "String").
 #[allow(clippy::needless_pass_by_value, reason = "a name as well as a text")]
-pub(super) fn quoted(text: impl ToString) -> String {
+pub(in crate::config) fn quoted(text: impl ToString) -> String {
     let mut quoted = String::from("\"");
     for character in text.to_string().chars() {
         match character {

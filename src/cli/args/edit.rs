@@ -1,0 +1,206 @@
+//! What can be written on the command line of those that edit files: `group` and `real`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::WhichServer;
+use crate::config::{NewServer, ServerName, ServerSetting, Setting};
+
+/// How an edit is carried out.
+#[derive(Debug, Clone, Args)]
+pub struct EditOptions {
+    /// Apply the edited configuration; a failure puts the file back
+    #[arg(long, help_heading = None, display_order = 0)]
+    pub apply: bool,
+    /// Show what would change in the file; write nothing
+    #[arg(long, conflicts_with = "apply", help_heading = None, display_order = 0)]
+    pub dry_run: bool,
+    /// Exit with 5 when another fwmarkctl is at work, instead of waiting
+    #[arg(long, help_heading = None, display_order = 0)]
+    pub no_wait: bool,
+}
+
+/// What to do with the groups.
+#[derive(Debug, Clone, Subcommand)]
+pub enum GroupCommand {
+    /// List them: file, VIPs, ports, number of real servers
+    List,
+    /// Show one: what it comes to, and the TOML that defines it
+    Show {
+        /// Which
+        #[arg(value_name = "GROUP")]
+        group: String,
+    },
+    /// Add one, by default in a file of its own in groups.d
+    #[command(after_help = "Example:\n  fwmarkctl group add web --vip 172.18.100.7 --port 80,443 \
+                            --mark 10 --scheduler rr\n    --persistence pfwmc:300 --real \
+                            172.18.100.11 --real 172.18.100.12,weight=2")]
+    Add(Box<GroupAdd>),
+    /// Set keys of one; what is not named stays
+    #[command(
+        after_help = "Examples:\n  fwmarkctl group set web --port 80,443,443/udp --dry-run\n  \
+                            fwmarkctl group set web --unset persistence --apply"
+    )]
+    Set(Box<GroupSet>),
+    /// Remove one from its file
+    Remove(GroupEdit),
+    /// Take one in again that was disabled
+    Enable(GroupEdit),
+    /// Take one out of the kernel with the next apply, and keep its definition and its mark
+    Disable(GroupEdit),
+}
+
+/// A group, and how it is edited.
+#[derive(Debug, Clone, Args)]
+pub struct GroupEdit {
+    /// Which
+    #[arg(value_name = "GROUP")]
+    pub group: String,
+    /// How
+    #[command(flatten)]
+    pub how: EditOptions,
+}
+
+/// The keys of a group.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "What it is")]
+pub struct GroupKeys {
+    /// What clients connect to, as address or prefix (repeatable)
+    #[arg(long = "vip", value_name = "VIP,…", value_delimiter = ',')]
+    pub vips: Vec<String>,
+    /// 80,443/udp,8000-8100 or any; tcp where no protocol is named (repeatable)
+    #[arg(long = "port", value_name = "PORT,…", value_delimiter = ',')]
+    pub ports: Vec<String>,
+    /// Presets, such as http,https (repeatable)
+    #[arg(long = "service", value_name = "NAME,…", value_delimiter = ',')]
+    pub services: Vec<String>,
+    /// Its mark: 10 or 0xa; with ppc 80/tcp=10,443/tcp=11
+    #[arg(long, value_parser = Setting::mark)]
+    pub mark: Option<Setting>,
+    /// What its services listen to: mark or address
+    #[arg(long, value_parser = Setting::via)]
+    pub via: Option<Setting>,
+    /// A scheduler, with its flags: wlc or mh,fallback,port
+    #[arg(long, value_name = "NAME", value_parser = Setting::scheduler)]
+    pub scheduler: Option<Setting>,
+    /// Schedule each UDP packet by itself
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "true", hide_possible_values = true)]
+    pub one_packet: Option<bool>,
+    /// none, ppc, pcc, pfwmc; pfwmc:300,netmask=24,netmask6=64,engine=sip
+    #[arg(long, value_name = "MODE", value_parser = Setting::persistence)]
+    pub persistence: Option<Setting>,
+    /// dr, nat, fullnat, tun; tun:gue[:PORT][:csum|:remcsum], tun:gre[:csum]
+    #[arg(long, value_name = "METHOD", value_parser = Setting::forward)]
+    pub forward: Option<Setting>,
+    /// With fullnat: the address in place of the clients', one of each family
+    #[arg(long, value_name = "ADDRESS", value_parser = Setting::snat)]
+    pub snat: Option<Setting>,
+}
+
+impl GroupKeys {
+    /// What was named, as settings.
+    pub fn settings(&self) -> Vec<Setting> {
+        let list = |key, items: &[String]| (!items.is_empty()).then(|| Setting::list(key, items));
+        let ports = (!self.ports.is_empty()).then(|| Setting::ports(&self.ports));
+        let one_packet = self.one_packet.map(|value| Setting::switch("one-packet", value));
+        let words = [
+            &self.mark,
+            &self.via,
+            &self.scheduler,
+            &one_packet,
+            &self.persistence,
+            &self.forward,
+            &self.snat,
+        ];
+        let lists = [list("vips", &self.vips), ports, list("services", &self.services)];
+        lists.into_iter().flatten().chain(words.into_iter().flatten().cloned()).collect()
+    }
+}
+
+/// A group that is added.
+#[derive(Debug, Clone, Args)]
+pub struct GroupAdd {
+    /// Its name
+    #[arg(value_name = "GROUP")]
+    pub group: String,
+    /// Its keys
+    #[command(flatten)]
+    pub keys: GroupKeys,
+    /// 10.0.0.1,weight=2,port=8080,forward=nat,upper-threshold=9 (repeatable)
+    #[arg(long = "real", value_name = "SERVER")]
+    pub servers: Vec<NewServer>,
+    /// Keep it out of the kernel until it is enabled
+    #[arg(long)]
+    pub disabled: bool,
+    /// The file that it is written to, one that is read
+    #[arg(long, value_name = "FILE", help_heading = None, display_order = 0)]
+    pub file: Option<PathBuf>,
+    /// How
+    #[command(flatten)]
+    pub how: EditOptions,
+}
+
+/// Keys of a group that are set.
+#[derive(Debug, Clone, Args)]
+pub struct GroupSet {
+    /// Which
+    #[arg(value_name = "GROUP")]
+    pub group: String,
+    /// Its keys
+    #[command(flatten)]
+    pub keys: GroupKeys,
+    /// Take a key out, so that it is the default again (repeatable)
+    #[arg(long, value_name = "KEY", help_heading = None, display_order = 0)]
+    pub unset: Vec<String>,
+    /// How
+    #[command(flatten)]
+    pub how: EditOptions,
+}
+
+/// Real servers that are added to a group.
+#[derive(Debug, Clone, Args)]
+pub struct RealAdd {
+    /// The group
+    #[arg(value_name = "GROUP")]
+    pub group: String,
+    /// Its address, and what is not as with the others: port, weight, forward,
+    /// upper-threshold, lower-threshold
+    #[arg(value_name = "ADDRESS[,KEY=VALUE…]", required = true)]
+    pub servers: Vec<NewServer>,
+    /// How
+    #[command(flatten)]
+    pub how: EditOptions,
+}
+
+/// Keys of a real server that are set.
+#[derive(Debug, Clone, Args)]
+pub struct RealSet {
+    /// Which
+    #[command(flatten)]
+    pub which: WhichServer,
+    /// port, weight, forward, upper-threshold or lower-threshold
+    #[arg(value_name = "KEY=VALUE")]
+    pub settings: Vec<ServerSetting>,
+    /// Take a key out, so that it is the default again (repeatable)
+    #[arg(long, value_name = "KEY", help_heading = None, display_order = 0)]
+    pub unset: Vec<String>,
+    /// How
+    #[command(flatten)]
+    pub how: EditOptions,
+}
+
+/// Real servers that are removed from a group.
+#[derive(Debug, Clone, Args)]
+pub struct RealRemove {
+    /// The group
+    #[arg(value_name = "GROUP")]
+    pub group: String,
+    /// Its address; with its port where the group has several of that address
+    #[arg(value_name = "ADDRESS[:PORT]", required = true)]
+    pub servers: Vec<ServerName>,
+    /// How
+    #[command(flatten)]
+    pub how: EditOptions,
+}

@@ -1,0 +1,174 @@
+//! What commands that edit a file share: the edit is checked by the normal reader, shown,
+//! put in place, and applied where that was asked for. When an apply fails the file is put
+//! back, so that file and kernel never part ways because of us.
+//!
+//! Who edits holds the lock of the file's folder from the reading of the file to the end;
+//! who applies holds the lock of all who write to the kernel before that.
+
+mod diff;
+mod show;
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::args::EditOptions;
+use super::output::note;
+use super::session::Session;
+use super::{Context, apply};
+use crate::compile::Compiled;
+use crate::config::{Config, Edit, Instead};
+use crate::error::{Error, Exit};
+use crate::transaction::{Draft, FileLock, Outcome, remove_file, replace_file, rewrite_file};
+
+/// An edit, and what it means in words.
+pub(super) struct Made {
+    pub(super) edit: Edit,
+    /// What changes, for JSON: `{"action", "object", "name"}` each.
+    pub(super) changes: Vec<Value>,
+    /// What to say when the file says so already.
+    pub(super) nothing: String,
+    /// Whether a file in which nothing is left goes: one of groups.d.
+    pub(super) may_go: bool,
+}
+
+/// Carries out what `make` makes of the files as they are. It is asked twice: before anybody
+/// is waited for, so that what makes no sense is refused at once, and with the locks.
+pub(super) fn run(
+    context: &mut Context,
+    command: &str,
+    options: &EditOptions,
+    make: impl Fn(&mut Context) -> Result<Made, Error>,
+) -> Result<Exit, Error> {
+    let made = make(context)?;
+    let after = tried(context, &made.edit, false)?;
+    if options.dry_run {
+        warn(context, &made.edit, &after.0);
+        show::planned(context, command, &made)?;
+        return Ok(Exit::Done);
+    }
+    let session = options.apply.then(|| context.session(command, options.no_wait)).transpose()?;
+    if let Some(session) = &session {
+        session.refuse_trial()?;
+    }
+    let lock = lock(context, made.edit.path(), options.no_wait)?;
+    let made = make(context)?;
+    let after = tried(context, &made.edit, options.apply)?;
+    warn(context, &made.edit, &after.0);
+    let outcome = match &session {
+        Some(session) => Some(carry_out(context, session, &lock, &made.edit, &after)?),
+        None => {
+            put_in_place(&made.edit)?;
+            None
+        }
+    };
+    let goes = made.may_go && made.edit.is_emptied() && made.edit.text() != made.edit.before();
+    if goes {
+        let path = made.edit.path();
+        remove_file(path).map_err(|source| failed("remove", path, source))?;
+    }
+    if let Some(session) = &session {
+        apply::say_too_late(session);
+    }
+    drop((lock, session));
+    show::done(context, command, &made, goes, outcome.as_ref());
+    Ok(Exit::Done)
+}
+
+/// Takes the lock of who edits a file.
+pub(super) fn lock(context: &Context, path: &Path, no_wait: bool) -> Result<FileLock, Error> {
+    let quiet = context.global.quiet;
+    let lock = FileLock::take(path, || {
+        if !no_wait && !quiet {
+            note("waiting for another fwmarkctl, which edits files there\n");
+        }
+        !no_wait
+    });
+    Ok(lock?)
+}
+
+/// What an edit makes of the whole configuration, by the reader of every other one. Who
+/// applies it also looks at what this machine has.
+pub(super) fn tried(
+    context: &mut Context,
+    edit: &Edit,
+    applies: bool,
+) -> Result<(Config, Compiled), Error> {
+    let instead = Some(Instead { path: edit.path(), text: edit.text() });
+    if applies {
+        return context.load_and_compile_with(instead);
+    }
+    let config = context.load_with(instead)?;
+    context.compile_config(config)
+}
+
+/// Shows what is odd about the group that was edited.
+fn warn(context: &Context, edit: &Edit, config: &Config) {
+    let own = |group: &Option<String>| group.as_deref() == Some(edit.group());
+    context.warn(config.warnings.iter().filter(|warning| own(&warning.group)));
+}
+
+/// Puts an edit in place and applies the configuration. When that fails the file is as it
+/// was.
+pub(super) fn carry_out(
+    context: &Context,
+    session: &Session,
+    _lock: &FileLock,
+    edit: &Edit,
+    (config, compiled): &(Config, Compiled),
+) -> Result<Outcome, Error> {
+    put_in_place(edit)?;
+    let digest = Some(config.digest.clone());
+    let draft = Draft { state: &compiled.state, marks: &compiled.marks, config: digest };
+    let outcome = apply::lead(session, draft, false);
+    if outcome.is_err() && edit.text() != edit.before() {
+        let path = edit.path().display();
+        match put_back(edit) {
+            Ok(()) if context.output.is_silent() => {}
+            Ok(()) => note(&format!("{path} is as it was\n")),
+            Err(error) => {
+                note(&format!("warning: the file could not be put back as it was: {error}\n"));
+            }
+        }
+    }
+    outcome
+}
+
+/// Replaces the file, unless an editor saved another text since it was read.
+fn put_in_place(edit: &Edit) -> Result<(), Error> {
+    let path = edit.path();
+    if edit.text() == edit.before() {
+        return Ok(());
+    }
+    let is_as_read = if edit.exists() {
+        std::fs::read(path).map_err(|source| failed("read", path, source))?
+            == edit.before().as_bytes()
+    } else {
+        path.symlink_metadata().is_err()
+    };
+    if !is_as_read {
+        return Err(Error::Usage {
+            message: format!("somebody saved {} meanwhile", path.display()),
+            hint: Some("run the same command again".to_owned()),
+        });
+    }
+    let written = if edit.exists() {
+        rewrite_file(path, edit.text().as_bytes())
+    } else {
+        // One of ours, which only its owner may read.
+        std::path::absolute(path).and_then(|path| replace_file(&path, edit.text().as_bytes()))
+    };
+    written.map_err(|source| failed("replace", path, source))
+}
+
+fn put_back(edit: &Edit) -> std::io::Result<()> {
+    if edit.exists() {
+        rewrite_file(edit.path(), edit.before().as_bytes())
+    } else {
+        remove_file(&std::path::absolute(edit.path())?)
+    }
+}
+
+fn failed(action: &'static str, path: &Path, source: std::io::Error) -> Error {
+    Error::File { action, path: path.into(), source }
+}

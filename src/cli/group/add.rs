@@ -1,0 +1,48 @@
+//! `group add`: a new group, in a file of its own, or where it was asked for.
+
+use std::path::Path;
+
+use super::super::args::GroupAdd;
+use super::super::edit::{Made, run as edit};
+use super::super::{Context, effective_uid};
+use crate::config::{Edit, Files, Setting};
+use crate::error::{Error, Exit};
+use crate::model::GroupName;
+
+pub(super) fn run(context: &mut Context, options: &GroupAdd) -> Result<Exit, Error> {
+    let name: GroupName = options.group.parse().map_err(|error| Error::Usage {
+        message: format!("{error}"),
+        hint: Some(
+            "a name is a-z, 0-9, '_', '.' and '-', begins with a letter or digit, and has at \
+             most 63 characters"
+                .to_owned(),
+        ),
+    })?;
+    let mut settings = options.keys.settings();
+    if !options.servers.is_empty() {
+        settings.push(Setting::real(&options.servers));
+    }
+    if options.disabled {
+        settings.push(Setting::switch("enabled", false));
+    }
+    edit(context, "group add", &options.how, |context| {
+        let files = files(context);
+        let chosen = options.file.as_deref();
+        let edit = Edit::new_group(&files, &name, chosen, &settings, effective_uid())?;
+        Ok(Made {
+            edit,
+            changes: vec![super::change("add", "group", &options.group)],
+            nothing: format!("Group {name} is there already"),
+            may_go: false,
+        })
+    })
+}
+
+/// The files that the configuration is read from.
+fn files(context: &Context) -> Files {
+    let named = &context.global.config;
+    if named.is_empty() {
+        return Files::default_location(Path::new("/"));
+    }
+    Files::Named(named.iter().filter(|path| path.as_os_str() != "-").cloned().collect())
+}

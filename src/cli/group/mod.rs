@@ -1,0 +1,74 @@
+//! `group`: the groups of the configuration, shown, and edited in their files.
+
+mod add;
+mod list;
+mod set;
+mod show;
+
+use serde_json::{Value, json};
+
+use super::args::{GroupCommand, GroupEdit};
+use super::edit::{Made, run as edit};
+use super::{Context, effective_uid};
+use crate::config::{Edit, Setting};
+use crate::error::{Error, Exit};
+use crate::model::Group;
+
+pub(super) fn run(context: &mut Context, command: &GroupCommand) -> Result<Exit, Error> {
+    match command {
+        GroupCommand::List => list::run(context),
+        GroupCommand::Show { group } => show::run(context, group),
+        GroupCommand::Add(options) => add::run(context, options),
+        GroupCommand::Set(options) => set::run(context, options),
+        GroupCommand::Remove(which) => remove(context, which),
+        GroupCommand::Enable(which) => switch(context, which, true),
+        GroupCommand::Disable(which) => switch(context, which, false),
+    }
+}
+
+/// The file of a group, opened, and the group as it is.
+pub(super) fn open(context: &mut Context, group: &str) -> Result<(Edit, Group), Error> {
+    let config = context.read(None)?;
+    Ok(Edit::of_group(&config, group, effective_uid())?)
+}
+
+/// One thing that an edit changes, for JSON.
+pub(super) fn change(action: &str, object: &str, name: &str) -> Value {
+    json!({ "action": action, "object": object, "name": name })
+}
+
+fn remove(context: &mut Context, which: &GroupEdit) -> Result<Exit, Error> {
+    edit(context, "group remove", &which.how, |context| {
+        let (mut edit, _) = open(context, &which.group)?;
+        edit.remove_group()?;
+        // A file of groups.d is the group's own; another one is named on a command line.
+        let is_link = edit.path().is_symlink();
+        Ok(Made {
+            may_go: context.global.config.is_empty() && !is_link,
+            changes: vec![change("remove", "group", &which.group)],
+            nothing: format!("Group {} is gone already", which.group),
+            edit,
+        })
+    })
+}
+
+fn switch(context: &mut Context, which: &GroupEdit, on: bool) -> Result<Exit, Error> {
+    let (name, word) = if on { ("group enable", "enabled") } else { ("group disable", "disabled") };
+    edit(context, name, &which.how, |context| {
+        let (mut edit, group) = open(context, &which.group)?;
+        if group.enabled != on {
+            // Groups are enabled unless they say something else.
+            if on {
+                edit.unset("enabled")?;
+            } else {
+                edit.set(&Setting::switch("enabled", false))?;
+            }
+        }
+        Ok(Made {
+            edit,
+            changes: vec![change("change", "key", "enabled")],
+            nothing: format!("Group {} is {word} already", which.group),
+            may_go: false,
+        })
+    })
+}

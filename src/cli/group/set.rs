@@ -1,0 +1,51 @@
+//! `group set`: keys of a group get other values, or go.
+
+use super::super::Context;
+use super::super::args::GroupSet;
+use super::super::edit::{Made, run as edit};
+use super::change;
+use crate::config::Edit;
+use crate::error::{Error, Exit};
+
+pub(super) fn run(context: &mut Context, options: &GroupSet) -> Result<Exit, Error> {
+    let settings = options.keys.settings();
+    let both = settings.iter().find(|setting| options.unset.iter().any(|key| key == setting.key));
+    if let Some(both) = both {
+        return Err(Error::Usage {
+            message: format!("'{}' cannot be set and taken out at once", both.key),
+            hint: None,
+        });
+    }
+    if settings.is_empty() && options.unset.is_empty() {
+        return Err(Error::Usage {
+            message: "nothing to set".to_owned(),
+            hint: Some(
+                "name what shall change, such as --port 80,443; --help shows all".to_owned(),
+            ),
+        });
+    }
+    for key in &options.unset {
+        Edit::check_key(key).map_err(|hint| Error::Usage {
+            message: format!("a group has no key '{key}'"),
+            hint: Some(hint),
+        })?;
+    }
+    edit(context, "group set", &options.how, |context| {
+        let (mut edit, _) = super::open(context, &options.group)?;
+        let mut changes = Vec::new();
+        for key in &options.unset {
+            if edit.unset(key)? {
+                changes.push(change("remove", "key", key));
+            }
+        }
+        for setting in &settings {
+            let before = edit.text().to_owned();
+            edit.set(setting)?;
+            if edit.text() != before {
+                changes.push(change("change", "key", setting.key));
+            }
+        }
+        let nothing = format!("Group {} is so already", options.group);
+        Ok(Made { edit, changes, nothing, may_go: false })
+    })
+}
