@@ -53,7 +53,8 @@ complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "stats" -d 'Show
 complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "zero" -d 'Count from zero: marks, services and real servers of the groups'
 complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "connections" -d 'List the connections of IPVS, and the templates of persistent clients'
 complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "clear" -d 'Remove all that is ours from the kernel, and nothing else'
-complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "real" -d 'Drain a real server of a group, or give it clients again'
+complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "group" -d 'Show the groups of the configuration, and edit them in their files'
+complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "real" -d 'Edit the real servers of a group; drain one, or give it clients again'
 complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "realserver" -d 'Prepare a real server, on that machine: VIPs, ARP, tunnel device'
 complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "preset" -d 'The named services that `services` takes; needs no privilege'
 complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "export" -d 'Print what this director holds of ours as a configuration; read none'
@@ -312,21 +313,225 @@ complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand clear" -l no-wait -d
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand clear" -s v -l verbose -d 'Say more on standard error (repeatable)'
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand clear" -s q -l quiet -d 'Print nothing but errors'
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand clear" -s h -l help -d 'Print help'
-complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and not __fish_seen_subcommand_from drain restore" -s c -l config -d 'Read this file instead of /etc/fwmarkctl (\'-\' is standard input; repeatable)' -r -F
-complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and not __fish_seen_subcommand_from drain restore" -l state-dir -d 'Where the history is kept' -r -F
-complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and not __fish_seen_subcommand_from drain restore" -l run-dir -d 'Where what a reboot forgets is kept' -r -F
-complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and not __fish_seen_subcommand_from drain restore" -l backend -d 'What marks packets, whatever the configuration says: nftables or iptables' -r -f -a "nftables\t'nftables, by netlink'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and not __fish_seen_subcommand_from list show add set remove enable disable" -s c -l config -d 'Read this file instead of /etc/fwmarkctl (\'-\' is standard input; repeatable)' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and not __fish_seen_subcommand_from list show add set remove enable disable" -l state-dir -d 'Where the history is kept' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and not __fish_seen_subcommand_from list show add set remove enable disable" -l run-dir -d 'Where what a reboot forgets is kept' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and not __fish_seen_subcommand_from list show add set remove enable disable" -l backend -d 'What marks packets, whatever the configuration says: nftables or iptables' -r -f -a "nftables\t'nftables, by netlink'
 iptables\t'iptables, by iptables-restore'"
-complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and not __fish_seen_subcommand_from drain restore" -s o -l output -d 'How to print: text or json' -r -f -a "text\t'For people'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and not __fish_seen_subcommand_from list show add set remove enable disable" -s o -l output -d 'How to print: text or json' -r -f -a "text\t'For people'
 json\t'One JSON document'"
-complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and not __fish_seen_subcommand_from drain restore" -l color -d 'When to colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and not __fish_seen_subcommand_from list show add set remove enable disable" -l color -d 'When to colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
-complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and not __fish_seen_subcommand_from drain restore" -s v -l verbose -d 'Say more on standard error (repeatable)'
-complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and not __fish_seen_subcommand_from drain restore" -s q -l quiet -d 'Print nothing but errors'
-complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and not __fish_seen_subcommand_from drain restore" -s h -l help -d 'Print help'
-complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and not __fish_seen_subcommand_from drain restore" -f -a "drain" -d 'Take no new clients, and wait until those that are there have gone'
-complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and not __fish_seen_subcommand_from drain restore" -f -a "restore" -d 'Give it the weight back that it had before it was drained'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and not __fish_seen_subcommand_from list show add set remove enable disable" -s v -l verbose -d 'Say more on standard error (repeatable)'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and not __fish_seen_subcommand_from list show add set remove enable disable" -s q -l quiet -d 'Print nothing but errors'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and not __fish_seen_subcommand_from list show add set remove enable disable" -s h -l help -d 'Print help'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and not __fish_seen_subcommand_from list show add set remove enable disable" -f -a "list" -d 'List them: file, VIPs, ports, number of real servers'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and not __fish_seen_subcommand_from list show add set remove enable disable" -f -a "show" -d 'Show one: what it comes to, and the TOML that defines it'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and not __fish_seen_subcommand_from list show add set remove enable disable" -f -a "add" -d 'Add one, by default in a file of its own in groups.d'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and not __fish_seen_subcommand_from list show add set remove enable disable" -f -a "set" -d 'Set keys of one; what is not named stays'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and not __fish_seen_subcommand_from list show add set remove enable disable" -f -a "remove" -d 'Remove one from its file'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and not __fish_seen_subcommand_from list show add set remove enable disable" -f -a "enable" -d 'Take one in again that was disabled'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and not __fish_seen_subcommand_from list show add set remove enable disable" -f -a "disable" -d 'Take one out of the kernel with the next apply, and keep its definition and its mark'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from list" -s c -l config -d 'Read this file instead of /etc/fwmarkctl (\'-\' is standard input; repeatable)' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from list" -l state-dir -d 'Where the history is kept' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from list" -l run-dir -d 'Where what a reboot forgets is kept' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from list" -l backend -d 'What marks packets, whatever the configuration says: nftables or iptables' -r -f -a "nftables\t'nftables, by netlink'
+iptables\t'iptables, by iptables-restore'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from list" -s o -l output -d 'How to print: text or json' -r -f -a "text\t'For people'
+json\t'One JSON document'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from list" -l color -d 'When to colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more on standard error (repeatable)'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print nothing but errors'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from show" -s c -l config -d 'Read this file instead of /etc/fwmarkctl (\'-\' is standard input; repeatable)' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from show" -l state-dir -d 'Where the history is kept' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from show" -l run-dir -d 'Where what a reboot forgets is kept' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from show" -l backend -d 'What marks packets, whatever the configuration says: nftables or iptables' -r -f -a "nftables\t'nftables, by netlink'
+iptables\t'iptables, by iptables-restore'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from show" -s o -l output -d 'How to print: text or json' -r -f -a "text\t'For people'
+json\t'One JSON document'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from show" -l color -d 'When to colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more on standard error (repeatable)'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print nothing but errors'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from add" -l vip -d 'What clients connect to, as address or prefix (repeatable)' -r
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from add" -l port -d '80,443/udp,8000-8100 or any; tcp where no protocol is named (repeatable)' -r
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from add" -l service -d 'Presets, such as http,https (repeatable)' -r
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from add" -l mark -d 'Its mark: 10 or 0xa; with ppc 80/tcp=10,443/tcp=11' -r
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from add" -l via -d 'What its services listen to: mark or address' -r
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from add" -l scheduler -d 'A scheduler, with its flags: wlc or mh,fallback,port' -r
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from add" -l one-packet -d 'Schedule each UDP packet by itself' -r -f -a "true\t''
+false\t''"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from add" -l persistence -d 'none, ppc, pcc, pfwmc; pfwmc:300,netmask=24,netmask6=64,engine=sip' -r
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from add" -l forward -d 'dr, nat, fullnat, tun; tun:gue[:PORT][:csum|:remcsum], tun:gre[:csum]' -r
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from add" -l snat -d 'With fullnat: the address in place of the clients\', one of each family' -r
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from add" -l real -d '10.0.0.1,weight=2,port=8080,forward=nat,upper-threshold=9 (repeatable)' -r
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from add" -l file -d 'The file that it is written to, one that is read' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from add" -s c -l config -d 'Read this file instead of /etc/fwmarkctl (\'-\' is standard input; repeatable)' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from add" -l state-dir -d 'Where the history is kept' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from add" -l run-dir -d 'Where what a reboot forgets is kept' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from add" -l backend -d 'What marks packets, whatever the configuration says: nftables or iptables' -r -f -a "nftables\t'nftables, by netlink'
+iptables\t'iptables, by iptables-restore'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from add" -s o -l output -d 'How to print: text or json' -r -f -a "text\t'For people'
+json\t'One JSON document'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from add" -l color -d 'When to colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from add" -l disabled -d 'Keep it out of the kernel until it is enabled'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from add" -l apply -d 'Apply the edited configuration; a failure puts the file back'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from add" -l dry-run -d 'Show what would change in the file; write nothing'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from add" -l no-wait -d 'Exit with 5 when another fwmarkctl is at work, instead of waiting'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Say more on standard error (repeatable)'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Print nothing but errors'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from set" -l vip -d 'What clients connect to, as address or prefix (repeatable)' -r
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from set" -l port -d '80,443/udp,8000-8100 or any; tcp where no protocol is named (repeatable)' -r
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from set" -l service -d 'Presets, such as http,https (repeatable)' -r
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from set" -l mark -d 'Its mark: 10 or 0xa; with ppc 80/tcp=10,443/tcp=11' -r
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from set" -l via -d 'What its services listen to: mark or address' -r
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from set" -l scheduler -d 'A scheduler, with its flags: wlc or mh,fallback,port' -r
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from set" -l one-packet -d 'Schedule each UDP packet by itself' -r -f -a "true\t''
+false\t''"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from set" -l persistence -d 'none, ppc, pcc, pfwmc; pfwmc:300,netmask=24,netmask6=64,engine=sip' -r
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from set" -l forward -d 'dr, nat, fullnat, tun; tun:gue[:PORT][:csum|:remcsum], tun:gre[:csum]' -r
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from set" -l snat -d 'With fullnat: the address in place of the clients\', one of each family' -r
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from set" -l unset -d 'Take a key out, so that it is the default again (repeatable)' -r
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from set" -s c -l config -d 'Read this file instead of /etc/fwmarkctl (\'-\' is standard input; repeatable)' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from set" -l state-dir -d 'Where the history is kept' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from set" -l run-dir -d 'Where what a reboot forgets is kept' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from set" -l backend -d 'What marks packets, whatever the configuration says: nftables or iptables' -r -f -a "nftables\t'nftables, by netlink'
+iptables\t'iptables, by iptables-restore'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from set" -s o -l output -d 'How to print: text or json' -r -f -a "text\t'For people'
+json\t'One JSON document'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from set" -l color -d 'When to colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from set" -l apply -d 'Apply the edited configuration; a failure puts the file back'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from set" -l dry-run -d 'Show what would change in the file; write nothing'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from set" -l no-wait -d 'Exit with 5 when another fwmarkctl is at work, instead of waiting'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from set" -s v -l verbose -d 'Say more on standard error (repeatable)'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from set" -s q -l quiet -d 'Print nothing but errors'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from remove" -s c -l config -d 'Read this file instead of /etc/fwmarkctl (\'-\' is standard input; repeatable)' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from remove" -l state-dir -d 'Where the history is kept' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from remove" -l run-dir -d 'Where what a reboot forgets is kept' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from remove" -l backend -d 'What marks packets, whatever the configuration says: nftables or iptables' -r -f -a "nftables\t'nftables, by netlink'
+iptables\t'iptables, by iptables-restore'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from remove" -s o -l output -d 'How to print: text or json' -r -f -a "text\t'For people'
+json\t'One JSON document'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from remove" -l color -d 'When to colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from remove" -l apply -d 'Apply the edited configuration; a failure puts the file back'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from remove" -l dry-run -d 'Show what would change in the file; write nothing'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from remove" -l no-wait -d 'Exit with 5 when another fwmarkctl is at work, instead of waiting'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Say more on standard error (repeatable)'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Print nothing but errors'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from enable" -s c -l config -d 'Read this file instead of /etc/fwmarkctl (\'-\' is standard input; repeatable)' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from enable" -l state-dir -d 'Where the history is kept' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from enable" -l run-dir -d 'Where what a reboot forgets is kept' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from enable" -l backend -d 'What marks packets, whatever the configuration says: nftables or iptables' -r -f -a "nftables\t'nftables, by netlink'
+iptables\t'iptables, by iptables-restore'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from enable" -s o -l output -d 'How to print: text or json' -r -f -a "text\t'For people'
+json\t'One JSON document'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from enable" -l color -d 'When to colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from enable" -l apply -d 'Apply the edited configuration; a failure puts the file back'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from enable" -l dry-run -d 'Show what would change in the file; write nothing'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from enable" -l no-wait -d 'Exit with 5 when another fwmarkctl is at work, instead of waiting'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from enable" -s v -l verbose -d 'Say more on standard error (repeatable)'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from enable" -s q -l quiet -d 'Print nothing but errors'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from enable" -s h -l help -d 'Print help'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from disable" -s c -l config -d 'Read this file instead of /etc/fwmarkctl (\'-\' is standard input; repeatable)' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from disable" -l state-dir -d 'Where the history is kept' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from disable" -l run-dir -d 'Where what a reboot forgets is kept' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from disable" -l backend -d 'What marks packets, whatever the configuration says: nftables or iptables' -r -f -a "nftables\t'nftables, by netlink'
+iptables\t'iptables, by iptables-restore'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from disable" -s o -l output -d 'How to print: text or json' -r -f -a "text\t'For people'
+json\t'One JSON document'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from disable" -l color -d 'When to colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from disable" -l apply -d 'Apply the edited configuration; a failure puts the file back'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from disable" -l dry-run -d 'Show what would change in the file; write nothing'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from disable" -l no-wait -d 'Exit with 5 when another fwmarkctl is at work, instead of waiting'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from disable" -s v -l verbose -d 'Say more on standard error (repeatable)'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from disable" -s q -l quiet -d 'Print nothing but errors'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from disable" -s h -l help -d 'Print help'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and not __fish_seen_subcommand_from add set remove drain restore" -s c -l config -d 'Read this file instead of /etc/fwmarkctl (\'-\' is standard input; repeatable)' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and not __fish_seen_subcommand_from add set remove drain restore" -l state-dir -d 'Where the history is kept' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and not __fish_seen_subcommand_from add set remove drain restore" -l run-dir -d 'Where what a reboot forgets is kept' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and not __fish_seen_subcommand_from add set remove drain restore" -l backend -d 'What marks packets, whatever the configuration says: nftables or iptables' -r -f -a "nftables\t'nftables, by netlink'
+iptables\t'iptables, by iptables-restore'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and not __fish_seen_subcommand_from add set remove drain restore" -s o -l output -d 'How to print: text or json' -r -f -a "text\t'For people'
+json\t'One JSON document'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and not __fish_seen_subcommand_from add set remove drain restore" -l color -d 'When to colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and not __fish_seen_subcommand_from add set remove drain restore" -s v -l verbose -d 'Say more on standard error (repeatable)'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and not __fish_seen_subcommand_from add set remove drain restore" -s q -l quiet -d 'Print nothing but errors'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and not __fish_seen_subcommand_from add set remove drain restore" -s h -l help -d 'Print help'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and not __fish_seen_subcommand_from add set remove drain restore" -f -a "add" -d 'Add real servers to a group, in its file'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and not __fish_seen_subcommand_from add set remove drain restore" -f -a "set" -d 'Set keys of a real server, in its file'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and not __fish_seen_subcommand_from add set remove drain restore" -f -a "remove" -d 'Remove real servers from a group, in its file; `drain --remove` waits for their clients'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and not __fish_seen_subcommand_from add set remove drain restore" -f -a "drain" -d 'Take no new clients, and wait until those that are there have gone'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and not __fish_seen_subcommand_from add set remove drain restore" -f -a "restore" -d 'Give it the weight back that it had before it was drained'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from add" -s c -l config -d 'Read this file instead of /etc/fwmarkctl (\'-\' is standard input; repeatable)' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from add" -l state-dir -d 'Where the history is kept' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from add" -l run-dir -d 'Where what a reboot forgets is kept' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from add" -l backend -d 'What marks packets, whatever the configuration says: nftables or iptables' -r -f -a "nftables\t'nftables, by netlink'
+iptables\t'iptables, by iptables-restore'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from add" -s o -l output -d 'How to print: text or json' -r -f -a "text\t'For people'
+json\t'One JSON document'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from add" -l color -d 'When to colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from add" -l apply -d 'Apply the edited configuration; a failure puts the file back'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from add" -l dry-run -d 'Show what would change in the file; write nothing'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from add" -l no-wait -d 'Exit with 5 when another fwmarkctl is at work, instead of waiting'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Say more on standard error (repeatable)'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Print nothing but errors'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from set" -l unset -d 'Take a key out, so that it is the default again (repeatable)' -r
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from set" -s c -l config -d 'Read this file instead of /etc/fwmarkctl (\'-\' is standard input; repeatable)' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from set" -l state-dir -d 'Where the history is kept' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from set" -l run-dir -d 'Where what a reboot forgets is kept' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from set" -l backend -d 'What marks packets, whatever the configuration says: nftables or iptables' -r -f -a "nftables\t'nftables, by netlink'
+iptables\t'iptables, by iptables-restore'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from set" -s o -l output -d 'How to print: text or json' -r -f -a "text\t'For people'
+json\t'One JSON document'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from set" -l color -d 'When to colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from set" -l apply -d 'Apply the edited configuration; a failure puts the file back'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from set" -l dry-run -d 'Show what would change in the file; write nothing'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from set" -l no-wait -d 'Exit with 5 when another fwmarkctl is at work, instead of waiting'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from set" -s v -l verbose -d 'Say more on standard error (repeatable)'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from set" -s q -l quiet -d 'Print nothing but errors'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from remove" -s c -l config -d 'Read this file instead of /etc/fwmarkctl (\'-\' is standard input; repeatable)' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from remove" -l state-dir -d 'Where the history is kept' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from remove" -l run-dir -d 'Where what a reboot forgets is kept' -r -F
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from remove" -l backend -d 'What marks packets, whatever the configuration says: nftables or iptables' -r -f -a "nftables\t'nftables, by netlink'
+iptables\t'iptables, by iptables-restore'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from remove" -s o -l output -d 'How to print: text or json' -r -f -a "text\t'For people'
+json\t'One JSON document'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from remove" -l color -d 'When to colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from remove" -l apply -d 'Apply the edited configuration; a failure puts the file back'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from remove" -l dry-run -d 'Show what would change in the file; write nothing'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from remove" -l no-wait -d 'Exit with 5 when another fwmarkctl is at work, instead of waiting'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Say more on standard error (repeatable)'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Print nothing but errors'
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from drain" -l timeout -d 'How long to wait (60s, 5m, at most 24h)' -r
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from drain" -s c -l config -d 'Read this file instead of /etc/fwmarkctl (\'-\' is standard input; repeatable)' -r -F
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand real; and __fish_seen_subcommand_from drain" -l state-dir -d 'Where the history is kept' -r -F

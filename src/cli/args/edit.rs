@@ -69,7 +69,7 @@ pub struct GroupKeys {
     /// What clients connect to, as address or prefix (repeatable)
     #[arg(long = "vip", value_name = "VIP,…", value_delimiter = ',')]
     pub vips: Vec<String>,
-    /// 80,443/udp,8000-8100 or any; tcp where no protocol is named (repeatable)
+    /// 80,443/udp,8000-8100 or any; without a protocol tcp (repeatable)
     #[arg(long = "port", value_name = "PORT,…", value_delimiter = ',')]
     pub ports: Vec<String>,
     /// Presets, such as http,https (repeatable)

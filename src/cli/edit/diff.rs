@@ -132,9 +132,14 @@ mod tests {
         unified(("a", "b"), before, after)
     }
 
+    fn numbers(count: usize) -> String {
+        let all: Vec<_> = (1..=count).map(|n| n.to_string()).collect();
+        all.join("\n") + "\n"
+    }
+
     #[test]
     fn a_changed_line_is_shown_with_three_around_it() {
-        let before: String = (1..=9).map(|n| format!("{n}\n")).collect();
+        let before = numbers(9);
         let after = before.replace("5\n", "five\nand\n");
         assert_eq!(
             diff(&before, &after),
@@ -145,7 +150,7 @@ mod tests {
 
     #[test]
     fn what_is_far_apart_has_places_of_its_own() {
-        let before: String = (1..=20).map(|n| format!("{n}\n")).collect();
+        let before = numbers(20);
         let after = before.replace("2\n3\n", "2\n2b\n3\n").replace("19\n", "");
         let text = diff(&before, &after);
         assert!(text.contains("@@ -1,5 +1,6 @@") && text.contains("@@ -16,5 +17,4 @@"), "{text}");
@@ -163,8 +168,8 @@ mod tests {
 
     #[test]
     fn a_change_of_everything_is_shown_as_a_whole() {
-        let old: String = (0..3_000).map(|n| format!("a{n}\n")).collect();
-        let text = diff(&old, &old.replace('a', "b"));
+        let old = numbers(3_000);
+        let text = diff(&old, &old.replace('\n', "b\n"));
         assert_eq!(text.lines().count(), 3 + 6_000);
     }
 }

@@ -32,15 +32,15 @@ pub(super) struct Made {
     pub(super) may_go: bool,
 }
 
-/// Carries out what `make` makes of the files as they are. It is asked twice: before anybody
+/// Carries out what `of` makes of the files as they are. It is asked twice: before anybody
 /// is waited for, so that what makes no sense is refused at once, and with the locks.
 pub(super) fn run(
     context: &mut Context,
     command: &str,
     options: &EditOptions,
-    make: impl Fn(&mut Context) -> Result<Made, Error>,
+    of: impl Fn(&mut Context) -> Result<Made, Error>,
 ) -> Result<Exit, Error> {
-    let made = make(context)?;
+    let made = of(context)?;
     let after = tried(context, &made.edit, false)?;
     if options.dry_run {
         warn(context, &made.edit, &after.0);
@@ -52,15 +52,14 @@ pub(super) fn run(
         session.refuse_trial()?;
     }
     let lock = lock(context, made.edit.path(), options.no_wait)?;
-    let made = make(context)?;
+    let made = of(context)?;
     let after = tried(context, &made.edit, options.apply)?;
     warn(context, &made.edit, &after.0);
-    let outcome = match &session {
-        Some(session) => Some(carry_out(context, session, &lock, &made.edit, &after)?),
-        None => {
-            put_in_place(&made.edit)?;
-            None
-        }
+    let outcome = if let Some(session) = &session {
+        Some(carry_out(context, session, &lock, &made.edit, &after)?)
+    } else {
+        put_in_place(&made.edit)?;
+        None
     };
     let goes = made.may_go && made.edit.is_emptied() && made.edit.text() != made.edit.before();
     if goes {
@@ -171,4 +170,42 @@ fn put_back(edit: &Edit) -> std::io::Result<()> {
 
 fn failed(action: &'static str, path: &Path, source: std::io::Error) -> Error {
     Error::File { action, path: path.into(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Files, Options, Setting, Sources, load};
+
+    const WEB: &str =
+        "[group.web]\nvips = [\"172.18.100.7\"]\nports = [80]\nreal = [\"10.0.0.1\"]\n";
+
+    #[test]
+    fn what_an_editor_saved_meanwhile_is_not_replaced() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("web.toml");
+        std::fs::write(&file, WEB).expect("writable");
+        let config = load(Sources::file(&file), &Options::default()).expect("valid");
+        let (mut edit, _) = Edit::of_group(&config, "web", 0).expect("there");
+        edit.set(&Setting::switch("enabled", false)).expect("editable");
+        std::fs::write(&file, "# saved\n").expect("writable");
+        let refused = put_in_place(&edit).expect_err("it is another text");
+        assert!(refused.to_string().contains("somebody saved"), "{refused}");
+        std::fs::remove_file(&file).expect("there");
+        assert!(put_in_place(&edit).expect_err("gone").sentence().contains("web.toml"));
+
+        let files = Files::Named(vec![file.clone()]);
+        let name = "mail".parse().expect("a name");
+        let new = Edit::new_group(&files, &name, None, &[], 0).expect("a place");
+        std::fs::write(&file, "# saved\n").expect("writable");
+        assert!(
+            put_in_place(&new).expect_err("it is there").to_string().contains("somebody saved")
+        );
+        assert_eq!(std::fs::read_to_string(&file).expect("there"), "# saved\n");
+        std::fs::remove_file(&file).expect("there");
+        put_in_place(&new).expect("free");
+        assert_eq!(std::fs::read_to_string(&file).expect("there"), "[group.mail]\n");
+        put_back(&new).expect("possible");
+        assert!(!file.exists());
+    }
 }

@@ -42,9 +42,10 @@ fn remove(context: &mut Context, which: &GroupEdit) -> Result<Exit, Error> {
         let (mut edit, _) = open(context, &which.group)?;
         edit.remove_group()?;
         // A file of groups.d is the group's own; another one is named on a command line.
-        let is_link = edit.path().is_symlink();
+        let is_default = context.global.config.is_empty();
+        let in_folder = edit.path().parent().is_some_and(|folder| folder.ends_with("groups.d"));
         Ok(Made {
-            may_go: context.global.config.is_empty() && !is_link,
+            may_go: is_default && in_folder && !edit.path().is_symlink(),
             changes: vec![change("remove", "group", &which.group)],
             nothing: format!("Group {} is gone already", which.group),
             edit,

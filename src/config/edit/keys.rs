@@ -39,7 +39,7 @@ pub(super) fn keys(text: &str, path: &[Step]) -> Option<Keys> {
             DeValue::Table(inner) => (inner, value.span()),
             DeValue::Array(items) => {
                 let Some(Step::Item(number)) = steps.next() else { return None };
-                let item = items.iter().nth(*number)?;
+                let item = items.get(*number)?;
                 let DeValue::Table(inner) = item.get_ref() else { return None };
                 (inner, item.span())
             }

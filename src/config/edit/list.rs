@@ -51,8 +51,7 @@ impl List {
         let lead = &text[line.start..last.start];
         let is_first_line = line.start <= self.at.start;
         if is_first_line || !lead.trim().is_empty() {
-            let more: String = new.iter().map(|item| format!(", {item}")).collect();
-            return splice(text, last.end..last.end, &more);
+            return splice(text, last.end..last.end, &format!(", {}", new.join(", ")));
         }
         let new_line = line_break(text);
         let end_of_line = line_of(text, last.end - 1).end;

@@ -149,17 +149,16 @@ impl Edit {
         let key = setting.key;
         let (text, value) = match &setting.value {
             Wanted::One(value) => (self.with_key(key, value), meaning::value(value)),
-            Wanted::List(items) => match lists::set(&self.text, &self.group, key, items) {
-                // What stays and what is new, in whatever order.
-                Some(text) => {
-                    let value = lists::value(&text, &self.group, key, items);
-                    (Some(text), value)
-                }
-                None => {
-                    let value = format!("[{}]", items.join(", "));
-                    (self.with_key(key, &value), meaning::value(&value))
-                }
-            },
+            Wanted::List(items) => {
+                // What stays and what is new, in whatever order; else a new list.
+                let kept = lists::set(&self.text, &self.group, key, items);
+                let value = kept.as_ref().map(|it| lists::value(it, &self.group, key, items));
+                let new = format!("[{}]", items.join(", "));
+                (
+                    kept.or_else(|| self.with_key(key, &new)),
+                    value.unwrap_or_else(|| meaning::value(&new)),
+                )
+            }
         };
         let spliced = text.filter(|text| {
             let expected = meaning::of_group(&self.text, &self.group, |table| {
