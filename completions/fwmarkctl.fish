@@ -360,7 +360,7 @@ complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_se
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print nothing but errors'
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from add" -l vip -d 'What clients connect to, as address or prefix (repeatable)' -r
-complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from add" -l port -d '80,443/udp,8000-8100 or any; tcp where no protocol is named (repeatable)' -r
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from add" -l port -d '80,443/udp,8000-8100 or any; without a protocol tcp (repeatable)' -r
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from add" -l service -d 'Presets, such as http,https (repeatable)' -r
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from add" -l mark -d 'Its mark: 10 or 0xa; with ppc 80/tcp=10,443/tcp=11' -r
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from add" -l via -d 'What its services listen to: mark or address' -r
@@ -390,7 +390,7 @@ complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_se
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Print nothing but errors'
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help'
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from set" -l vip -d 'What clients connect to, as address or prefix (repeatable)' -r
-complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from set" -l port -d '80,443/udp,8000-8100 or any; tcp where no protocol is named (repeatable)' -r
+complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from set" -l port -d '80,443/udp,8000-8100 or any; without a protocol tcp (repeatable)' -r
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from set" -l service -d 'Presets, such as http,https (repeatable)' -r
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from set" -l mark -d 'Its mark: 10 or 0xa; with ppc 80/tcp=10,443/tcp=11' -r
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand group; and __fish_seen_subcommand_from set" -l via -d 'What its services listen to: mark or address' -r

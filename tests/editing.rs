@@ -335,8 +335,8 @@ fn real_servers_are_added_changed_and_removed() {
     assert_eq!(files.done(&["real", "remove", "web", "172.18.100.13"]), before);
 
     assert!(files.refused(&["real", "remove", "web", "172.18.100.21"]).contains("E0702"));
-    let last = &["real", "remove", "web", "172.18.100.11", "172.18.100.12"];
-    assert!(files.refused(last).contains("E0703"));
+    let both = &["real", "remove", "web", "172.18.100.11", "172.18.100.12"];
+    assert!(files.refused(both).contains("E0703"));
     assert!(files.refused(&["real", "set", "web", "172.18.100.12"]).contains("nothing to set"));
     assert!(
         files.refused(&["real", "set", "web", "172.18.100.12", "weight=70000"]).contains("E0308")
