@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 
 use crate::lab::{Director, Marks};
+use crate::scene::Fwmarkctl;
 
 const FILE: &str = "/run/groups.toml";
 
@@ -30,7 +31,7 @@ fn file(director: &Director) -> String {
 #[test]
 fn an_edit_is_applied_and_taken_back_by_the_next() {
     let director = director();
-    let before = director.dump();
+    let before = director.ipvsadm_save();
     let told = director
         .fwmarkctl(&["-c", FILE, "real", "add", "web", "172.18.100.12,weight=2", "--apply"])
         .ok();
@@ -46,7 +47,7 @@ fn an_edit_is_applied_and_taken_back_by_the_next() {
     let document: serde_json::Value = serde_json::from_str(&told).unwrap();
     assert_eq!(document["written"], true);
     assert_eq!(document["apply"]["changes"][0]["action"], "remove", "{document}");
-    assert_eq!((file(&director), director.dump()), (web(), before));
+    assert_eq!((file(&director), director.ipvsadm_save()), (web(), before));
 
     // What is in the file already is applied all the same.
     director.ipvsadm("-e -f 10 -r 172.18.100.11:0 -g -w 7\n");
@@ -92,7 +93,7 @@ fn an_apply_that_fails_leaves_file_and_kernel_as_they_were() {
 }
 
 #[test]
-fn an_edit_waits_for_no_trial_to_end() {
+fn an_edit_is_not_applied_while_a_trial_waits() {
     let director = director();
     let trial = web().replace("172.18.100.11", "172.18.100.12");
     director.run(|| fs::write(FILE, &trial).unwrap());
