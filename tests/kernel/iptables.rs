@@ -112,3 +112,28 @@ fn counters_stay_with_their_rules() {
         assert!(text.contains("[7:420] -A PREROUTING -s 10.0.0.1/32 -j ACCEPT"), "{text}");
     }
 }
+
+/// A chain at a hook costs every packet, and that of the table nat has connections tracked.
+#[test]
+fn no_hook_stays_where_only_we_had_a_rule() {
+    let full_nat = config("nft", "80", true).replace("real =", "forward = \"fullnat\"\nreal =");
+    let director = Director::alone();
+    let hooks = |director: &Director| {
+        let ruleset = director.nft_ruleset();
+        ruleset.lines().filter(|line| line.contains(" hook ")).count()
+    };
+    director.apply(&full_nat);
+    assert_eq!(hooks(&director), 4, "PREROUTING and POSTROUTING of both families");
+    director.apply(&config("nft", "80", false));
+    assert_eq!(hooks(&director), 1, "{}", director.nft_ruleset());
+    director.fwmarkctl(&["clear", "--yes"]).ok();
+    assert_eq!(hooks(&director), 0, "{}", director.nft_ruleset());
+
+    director.apply(&full_nat);
+    iptables(&director, "iptables-nft", "-t nat -A POSTROUTING -s 10.0.0.1 -j ACCEPT");
+    iptables(&director, "iptables-nft", "-t mangle -P PREROUTING DROP");
+    director.fwmarkctl(&["clear", "--yes"]).ok();
+    let left = director.nft_ruleset();
+    assert_eq!(hooks(&director), 2, "{left}");
+    assert!(left.contains("priority mangle; policy drop;") && left.contains("10.0.0.1"), "{left}");
+}

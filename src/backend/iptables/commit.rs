@@ -35,6 +35,8 @@ struct Step {
     back: [String; 2],
     /// The table nat without what is not needed any more; nothing where it is that already.
     last: String,
+    /// The built-in chains out of which the last jump goes; nothing where they stay.
+    hooks: String,
 }
 
 /// Makes `next` of what was found.
@@ -58,6 +60,9 @@ pub(super) fn commit(
         .filter_map(|family| step(Programs { variant, family }, found, next, bank, counts))
         .collect();
     let committed = carry_out(&steps);
+    if committed.is_ok() {
+        steps.iter().for_each(unhook);
+    }
     match &committed {
         Ok(()) if found.ruleset().form == Form::Sets => leave(found.bank),
         // What is changed in part may look into them.
@@ -152,7 +157,28 @@ fn step(
     let old = before.filter(|_| there.has_mangle());
     let mut undo = String::new();
     text.mangle(&mut undo, old.as_ref(), &jumps, wanted.is_some());
-    Some(Step { programs, forth, back: [undo, undo_nat], last })
+    let stays = |(table, chain): &(&str, &str)| match (*table, *chain) {
+        ("nat", _) => !new.sources.is_empty(),
+        (_, "OUTPUT") => new.output,
+        _ => wanted.is_some(),
+    };
+    let leaves = there.only_ours.iter().filter(|hook| !stays(hook));
+    let mut hooks = String::new();
+    leaves.for_each(|(table, chain)| line(&mut hooks, &format!("*{table}\n-X {chain}\nCOMMIT")));
+    Some(Step { programs, forth, back: [undo, undo_nat], last, hooks })
+}
+
+/// Takes the built-in chains away that only we used: in the variant of nf_tables they are
+/// made by the first rule, and stay at their hooks after the last one; that of the table nat
+/// has every connection tracked. A chain that somebody has begun to use meanwhile is refused,
+/// and stays.
+fn unhook(step: &Step) {
+    if step.programs.variant == Variant::Nft
+        && !step.hooks.is_empty()
+        && let Err(error) = step.programs.restore(&step.hooks, false)
+    {
+        tracing::debug!(%error, "a built-in chain stays");
+    }
 }
 
 /// How tables are written.

@@ -67,6 +67,8 @@ pub(super) struct FamilyFound {
     ledger: Option<Vec<Understood>>,
     sources: Option<Vec<Understood>>,
     pub(super) jumps: Jumps,
+    /// The tables and built-in chains where nothing is but jumps to ours.
+    pub(super) only_ours: Vec<(&'static str, &'static str)>,
 }
 
 impl FamilyFound {
@@ -105,15 +107,29 @@ impl FamilyFound {
             let rules = listing.chain(from).unwrap_or_default().iter().map(|it| &it.rule);
             rules.filter(|rule| leads_to(rule, to)).cloned().collect()
         };
+        let jumps = Jumps {
+            prerouting: jumps(&mangle, "PREROUTING", MARKS),
+            output: jumps(&mangle, "OUTPUT", MARKS),
+            postrouting: jumps(&nat, "POSTROUTING", SOURCES),
+        };
+        let hooks = [
+            (&mangle, "mangle", "PREROUTING", &jumps.prerouting),
+            (&mangle, "mangle", "OUTPUT", &jumps.output),
+            (&nat, "nat", "POSTROUTING", &jumps.postrouting),
+        ];
+        let only_ours = hooks
+            .into_iter()
+            .filter(|(listing, _, chain, jumps)| {
+                !jumps.is_empty() && listing.has_only(chain, jumps)
+            })
+            .map(|(_, table, chain, _)| (table, chain))
+            .collect();
         Ok(Self {
             marks: chain(&mangle, MARKS),
             ledger: chain(&mangle, LEDGER),
             sources: chain(&nat, SOURCES),
-            jumps: Jumps {
-                prerouting: jumps(&mangle, "PREROUTING", MARKS),
-                output: jumps(&mangle, "OUTPUT", MARKS),
-                postrouting: jumps(&nat, "POSTROUTING", SOURCES),
-            },
+            jumps,
+            only_ours,
         })
     }
 
