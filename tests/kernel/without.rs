@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that can't go on panics")]
 
 use std::fs;
+use std::path::Path;
 use std::process::{Command, Output};
 
 const CONFIG: &str = r#"
@@ -22,22 +23,26 @@ fn missing() -> Option<(&'static str, &'static str)> {
     }
 }
 
-/// Runs fwmarkctl with the configuration and a state folder of its own, of which it says
-/// whether there is anything in it afterwards.
-fn fwmarkctl(args: &[&str]) -> (Output, bool) {
-    let folder = tempfile::tempdir().unwrap();
-    let config = folder.path().join("web.toml");
-    let state = folder.path().join("state");
-    fs::write(&config, CONFIG).unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_fwmarkctl"))
-        .args(["--config".as_ref(), config.as_os_str()])
-        .args(["--state-dir".as_ref(), state.as_os_str()])
+/// Runs fwmarkctl with a configuration and the state folder of `folder`.
+fn fwmarkctl_in(folder: &Path, config: &str, args: &[&str]) -> Output {
+    let file = folder.join("web.toml");
+    fs::write(&file, config).unwrap();
+    Command::new(env!("CARGO_BIN_EXE_fwmarkctl"))
+        .args(["--config".as_ref(), file.as_os_str()])
+        .args(["--state-dir".as_ref(), folder.join("state").as_os_str()])
         .args(args)
         .output()
-        .unwrap();
+        .unwrap()
+}
+
+/// Runs it with a state folder of its own, of which it says whether there is anything in it
+/// afterwards.
+fn fwmarkctl(args: &[&str]) -> (Output, bool) {
+    let folder = tempfile::tempdir().unwrap();
+    let output = fwmarkctl_in(folder.path(), CONFIG, args);
     // The lock's file holds nothing to remember.
     let remembers = |entry: fs::DirEntry| entry.file_name() != "lock";
-    let remembered = fs::read_dir(&state)
+    let remembered = fs::read_dir(folder.path().join("state"))
         .is_ok_and(|mut entries| entries.any(|entry| remembers(entry.unwrap())));
     (output, remembered)
 }
@@ -86,16 +91,9 @@ fn a_director_of_iptables_needs_no_nf_tables() {
     nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
     assert!(Command::new("ip").args(["link", "set", "lo", "up"]).status().unwrap().success());
     let folder = tempfile::tempdir().unwrap();
-    let (config, state) = (folder.path().join("web.toml"), folder.path().join("state"));
-    let backend = "[director]\nbackend = \"iptables\"\n";
-    fs::write(&config, format!("{backend}{CONFIG}")).unwrap();
+    let config = format!("[director]\nbackend = \"iptables\"\n{CONFIG}");
     let run = |args: &[&str]| {
-        let output = Command::new(env!("CARGO_BIN_EXE_fwmarkctl"))
-            .args(["--config".as_ref(), config.as_os_str()])
-            .args(["--state-dir".as_ref(), state.as_os_str()])
-            .args(args)
-            .output()
-            .unwrap();
+        let output = fwmarkctl_in(folder.path(), &config, args);
         assert_eq!(output.status.code(), Some(0), "{args:?}: {output:?}");
         String::from_utf8(output.stdout).unwrap()
     };
