@@ -44,6 +44,11 @@ impl Marks {
         Self::Iptables { variant: "nft", sets: true },
     ];
 
+    /// Whether one rule marks several ports.
+    pub(crate) fn in_rules(self) -> bool {
+        matches!(self, Self::Iptables { sets: false, .. })
+    }
+
     /// What `[director]` says to have them.
     fn keys(self) -> String {
         match self {
