@@ -59,7 +59,7 @@ complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "preset" -d 'The
 complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "export" -d 'Print what this director holds of ours as a configuration; read none'
 complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "doctor" -d 'Look for what on this director would stop traffic, and say what mends it'
 complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "import" -d 'Make groups of what other tools hold, as TOML; say what is in no group, and why'
-complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "explain" -d 'Explain an error of the configuration, with an example, or a finding of the doctor'
+complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "explain" -d 'Explain what would happen to a packet here and now, or an error\'s or a finding\'s code'
 complete -c fwmarkctl -n "__fish_fwmarkctl_needs_command" -f -a "completions" -d 'Print the completions of a shell'
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand check" -s c -l config -d 'Read this file instead of /etc/fwmarkctl (\'-\' is standard input; repeatable)' -r -F
 complete -c fwmarkctl -n "__fish_fwmarkctl_using_subcommand check" -l state-dir -d 'Where the history is kept' -r -F

@@ -2,13 +2,14 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::config::ServerName;
-use crate::model::{BackendKind, Prefix};
+use crate::model::{BackendKind, Prefix, Protocol};
 
 /// Firewall marks and IPVS virtual services as one thing.
 #[derive(Debug, Parser)]
@@ -234,11 +235,19 @@ pub enum Command {
         #[arg(value_name = "FORMAT FILE", required = true)]
         files: Vec<String>,
     },
-    /// Explain an error of the configuration, with an example, or a finding of the doctor
+    /// Explain what would happen to a packet here and now, or an error's or a finding's code
+    #[command(after_help = "Examples:\n  \
+            fwmarkctl explain E0213\n  \
+            fwmarkctl explain 203.0.113.5:40000 172.18.100.7:443/tcp\n  \
+            fwmarkctl explain 2001:db8:9::5 [2001:db8::7]:443/udp\n\n\
+        Exit codes for a packet: 0 a real server gets it, 3 it is refused or lost")]
     Explain {
-        /// The code that an error shows in brackets, such as E0213, or a finding's, such as D0201
-        #[arg(value_name = "CODE")]
-        code: String,
+        /// An error's code, such as E0213, a finding's, such as D0201, or a packet's client
+        #[arg(value_name = "CODE|CLIENT[:PORT]")]
+        subject: String,
+        /// Where the client's packet goes; without a protocol it is tcp
+        #[arg(value_name = "VIP:PORT/PROTO")]
+        target: Option<PacketTarget>,
     },
     /// Print the completions of a shell
     Completions {
@@ -439,7 +448,7 @@ pub struct ConnectionsOptions {
     #[arg(long, value_name = "ADDRESS")]
     pub client: Option<Prefix>,
     /// Only those to this real server, or to one port of it
-    #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = place)]
+    #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = Place::from_str)]
     pub real: Option<Place>,
     /// Only those in this state, by the kernel's word for it, such as established
     #[arg(long, value_name = "STATE")]
@@ -513,14 +522,50 @@ fn pause(text: &str) -> Result<Duration, String> {
 }
 
 /// Reads an address with or without a port: `10.0.0.1`, `10.0.0.1:80`, `[2001:db8::1]:80`.
-fn place(text: &str) -> Result<Place, String> {
-    if let Ok(address) = text.parse() {
-        return Ok(Place { address, port: None });
+impl FromStr for Place {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Ok(address) = text.parse() {
+            return Ok(Self { address, port: None });
+        }
+        let place: SocketAddr = text
+            .parse()
+            .map_err(|_| "an address, such as 10.0.0.1, 10.0.0.1:80 or [2001:db8::1]:80")?;
+        Ok(Self { address: place.ip(), port: Some(place.port()) })
     }
-    let place: SocketAddr = text
-        .parse()
-        .map_err(|_| "an address, such as 10.0.0.1, 10.0.0.1:80 or [2001:db8::1]:80")?;
-    Ok(Place { address: place.ip(), port: Some(place.port()) })
+}
+
+/// Where a packet goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PacketTarget {
+    /// The address.
+    pub address: IpAddr,
+    /// The port; not 0.
+    pub port: u16,
+    /// The protocol.
+    pub protocol: Protocol,
+}
+
+impl FromStr for PacketTarget {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = "an address, a port and a protocol, such as 172.18.100.7:443/tcp or \
+                     [2001:db8::7]:443/udp";
+        let (place, protocol) = match text.rsplit_once('/') {
+            Some((place, name)) => {
+                let known = Protocol::ALL.into_iter().find(|known| known.as_str() == name);
+                (place, known.ok_or("the protocol is one of tcp, udp, sctp")?)
+            }
+            None => (text, Protocol::Tcp),
+        };
+        let place: SocketAddr = place.parse().map_err(|_| wrong)?;
+        if place.port() == 0 {
+            return Err("port 0 is none".to_owned());
+        }
+        Ok(Self { address: place.ip(), port: place.port(), protocol })
+    }
 }
 
 /// For which tool to compile.

@@ -92,7 +92,7 @@ pub fn run(arguments: Arguments, environment: Environment) -> Exit {
         Command::Doctor { groups } => doctor::run(&mut context, &groups),
         Command::Import { files } => import::run(&mut context, &files),
         Command::Export => export::run(&mut context),
-        Command::Explain { code } => explain::run(&mut context, &code),
+        Command::Explain { subject, target } => explain::run(&mut context, &subject, target),
         Command::Completions { shell } => completions::run(&mut context, shell),
     };
     result.unwrap_or_else(|error| {

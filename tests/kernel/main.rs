@@ -17,6 +17,7 @@ mod doctor;
 mod drain;
 mod drift;
 mod examples;
+mod explain;
 mod export;
 mod firewalls;
 mod foreign;

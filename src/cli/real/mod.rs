@@ -5,7 +5,7 @@
 //! and kernel never part ways because of us.
 
 mod drain;
-mod lingering;
+pub(super) mod lingering;
 mod restore;
 mod wait;
 
