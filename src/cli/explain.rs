@@ -1,13 +1,21 @@
 //! `explain CODE`: an error of the configuration or a finding of the doctor, with its
 //! remedy.
 
-use serde_json::json;
-
 use super::Context;
-use super::output::FORMAT;
+use super::output::Format;
 use crate::config::Code;
 use crate::error::{Error, Exit};
 use crate::preflight;
+
+/// What is to be known of a code.
+#[derive(serde::Serialize, schemars::JsonSchema)]
+pub(super) struct Document {
+    format: Format,
+    /// The code as it is written.
+    code: &'static str,
+    /// The explanation, as Markdown.
+    explanation: &'static str,
+}
 
 pub(super) fn run(context: &mut Context, code: &str) -> Result<Exit, Error> {
     let of_config = Code::find(code).map(|found| (found.as_str(), found.explanation()));
@@ -20,11 +28,7 @@ pub(super) fn run(context: &mut Context, code: &str) -> Result<Exit, Error> {
         });
     };
     if context.output.is_json() {
-        context.output.json(&json!({
-            "format": FORMAT,
-            "code": found,
-            "explanation": explanation,
-        }))?;
+        context.output.json(&Document { format: Format, code: found, explanation })?;
     } else {
         context.output.raw(format!("{}\n", explanation.trim_end()).as_bytes())?;
     }

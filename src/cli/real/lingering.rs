@@ -20,7 +20,8 @@ const EXPIRES: &str = "/proc/sys/net/ipv4/vs/expire_quiescent_template";
 const SHARE: u32 = 10;
 
 /// What is left at a real server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Left")]
 pub(super) struct Lingering {
     /// Connections that are established, as IPVS counts them.
     pub(super) active: u32,
