@@ -168,7 +168,7 @@ impl From<IpvsError> for MachineError {
 }
 
 /// The connections of a destination.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, schemars::JsonSchema)]
 pub struct Activity {
     /// Connections that are established.
     pub active: u32,

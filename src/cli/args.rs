@@ -6,7 +6,6 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use clap_complete::Shell;
 
 use crate::config::ServerName;
 use crate::model::{BackendKind, Prefix, Protocol};
@@ -249,11 +248,41 @@ pub enum Command {
         #[arg(value_name = "VIP:PORT/PROTO")]
         target: Option<PacketTarget>,
     },
+    /// Draw the groups: VIPs and ports, marks, virtual services, real servers
+    #[command(after_help = "Examples:\n  fwmarkctl graph >groups.svg\n  \
+                            fwmarkctl graph --live web >web.svg\n  \
+                            fwmarkctl graph --format dot | dot -Tpdf >groups.pdf")]
+    Graph(GraphOptions),
+    /// Print the JSON Schema of the configuration, or of what a command prints with -o json
+    #[command(after_help = "Examples:\n  fwmarkctl schema             list them\n  \
+                            fwmarkctl schema config      of fwmarkctl.toml and groups.d/*.toml\n  \
+                            fwmarkctl schema real drain  of `fwmarkctl -o json real drain`\n  \
+                            fwmarkctl schema error       of what stands for an error")]
+    Schema {
+        /// config, error, or a command
+        #[arg(value_name = "NAME")]
+        of: Vec<String>,
+    },
+    /// Print a manual page
+    #[command(after_help = "Examples:\n  fwmarkctl man | man -l -\n  \
+                            fwmarkctl man fwmarkctl.toml | man -l -")]
+    Man {
+        /// fwmarkctl, or fwmarkctl.toml for the configuration
+        #[arg(value_name = "PAGE", default_value = "fwmarkctl", hide_possible_values = true)]
+        page: Page,
+    },
     /// Print the completions of a shell
     Completions {
-        /// Of which shell
-        #[arg(value_name = "SHELL")]
+        /// Of which shell: bash, zsh or fish
+        #[arg(value_name = "SHELL", hide_possible_values = true)]
         shell: Shell,
+    },
+    /// Say what could stand in the place of the last word; the scripts of the shells ask
+    #[command(hide = true)]
+    CompleteWords {
+        /// The words behind the program's name
+        #[arg(value_name = "WORD", trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<String>,
     },
 }
 
@@ -456,6 +485,53 @@ pub struct ConnectionsOptions {
     /// Only templates: what ties persistent clients to real servers
     #[arg(long)]
     pub templates: bool,
+}
+
+/// How to draw.
+#[derive(Debug, Clone, Args)]
+pub struct GraphOptions {
+    /// Only these groups
+    #[arg(value_name = "GROUP")]
+    pub groups: Vec<String>,
+    /// In which language: svg for browsers, mermaid for wikis, dot for Graphviz
+    #[arg(long, value_name = "FORMAT", default_value = "svg", hide_possible_values = true)]
+    pub format: GraphFormat,
+    /// Show how many connections each real server has; needs the kernel
+    #[arg(long)]
+    pub live: bool,
+}
+
+/// A manual page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Page {
+    /// The command, in section 8
+    #[value(name = "fwmarkctl")]
+    Command,
+    /// The configuration, in section 5
+    #[value(name = "fwmarkctl.toml")]
+    Config,
+}
+
+/// A shell that completes what is typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Shell {
+    /// The GNU shell
+    Bash,
+    /// The Z shell
+    Zsh,
+    /// The friendly one
+    Fish,
+}
+
+/// In which language to draw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum GraphFormat {
+    /// One file that a browser shows
+    Svg,
+    /// For wikis and forges
+    Mermaid,
+    /// For Graphviz
+    Dot,
 }
 
 /// An address, and a port where one is meant.

@@ -6,7 +6,7 @@ use crate::backend::{Activity, ActivityTable};
 use crate::state::{Destination, DestinationKey, ServiceKey};
 
 /// A real server of a service.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Candidate {
     /// Its address, and its port where packets get another one.
     pub server: String,

@@ -93,7 +93,7 @@ pub struct Facts<'a> {
 }
 
 /// One step on the way.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Step {
     /// Which one.
     pub stage: Stage,
@@ -102,7 +102,7 @@ pub struct Step {
 }
 
 /// Where a step is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stage {
     /// netfilter looks for a mark.
@@ -133,7 +133,7 @@ impl fmt::Display for Stage {
 }
 
 /// How it ends, as far as marks and IPVS decide.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum End {
     /// A real server gets it.
@@ -145,7 +145,7 @@ pub enum End {
 }
 
 /// The whole way.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Journey {
     /// Whose packet it is.
     pub group: Option<GroupName>,

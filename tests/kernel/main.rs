@@ -23,6 +23,7 @@ mod firewalls;
 mod foreign;
 mod forwarding;
 mod fullnat;
+mod graph;
 mod history;
 mod hitless;
 mod idempotent;

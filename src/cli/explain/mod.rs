@@ -3,15 +3,35 @@
 
 mod packet;
 
-use serde_json::json;
-
 use super::Context;
 use super::args::{PacketTarget, Place};
-use super::output::FORMAT;
+use super::output::Format;
 use crate::config::Code;
 use crate::error::{Error, Exit};
 use crate::journey::Packet;
 use crate::preflight;
+
+/// What is explained.
+#[derive(serde::Serialize, schemars::JsonSchema)]
+#[serde(untagged)]
+#[schemars(rename = "Explained")]
+pub(super) enum Document<'a> {
+    /// An error or a finding, by its code.
+    Code(CodeDocument),
+    /// A packet.
+    Packet(Box<packet::Document<'a>>),
+}
+
+/// What is to be known of a code.
+#[derive(serde::Serialize, schemars::JsonSchema)]
+#[schemars(rename = "ExplainedCode")]
+pub(super) struct CodeDocument {
+    format: Format,
+    /// The code as it is written.
+    code: &'static str,
+    /// The explanation, as Markdown.
+    explanation: &'static str,
+}
 
 pub(super) fn run(
     context: &mut Context,
@@ -56,11 +76,8 @@ fn code(context: &mut Context, code: &str) -> Result<Exit, Error> {
         });
     };
     if context.output.is_json() {
-        context.output.json(&json!({
-            "format": FORMAT,
-            "code": found,
-            "explanation": explanation,
-        }))?;
+        let document = CodeDocument { format: Format, code: found, explanation };
+        context.output.json(&Document::Code(document))?;
     } else {
         context.output.raw(format!("{}\n", explanation.trim_end()).as_bytes())?;
     }

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::backend::ipvs::{ConnectionEntry, KernelIpvs};
 use crate::backend::{ActivityTable, Ipvs, IpvsError};
 use crate::cli::Context;
-use crate::cli::output::{FORMAT, Output, Tone};
+use crate::cli::output::{Format, Output, Tone};
 use crate::cli::real::lingering::known_clients_expire;
 use crate::error::{Error, Exit};
 use crate::journey::{Candidate, End, Facts, Journey, Packet, Stage, Step};
@@ -16,10 +17,12 @@ use crate::preflight::{Finding, Scene, Severity, Sources, Subject, Unchecked, ex
 use crate::state::{DirectorState, MarkKey, Observation, ServiceKey, ServiceTable};
 use crate::transaction::Cause;
 
-/// The answer for programs.
-#[derive(Serialize)]
-struct Document<'a> {
-    format: u32,
+/// What would happen to a packet.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ExplainedPacket")]
+pub(in crate::cli) struct Document<'a> {
+    format: Format,
+    /// From whom to where: `203.0.113.5:40000 -> 172.18.100.7:443/tcp`.
     packet: String,
     #[serde(flatten)]
     journey: &'a Journey,
@@ -58,13 +61,14 @@ pub(super) fn run(context: &mut Context, packet: &Packet) -> Result<Exit, Error>
     let report = examined(packet, &observed, &services, &journey);
     let stops = report.0.iter().any(|finding| finding.severity == Severity::Stops);
     if context.output.is_json() {
-        context.output.json(&Document {
-            format: FORMAT,
+        let document = Document {
+            format: Format,
             packet: packet.to_string(),
             journey: &journey,
             findings: &report.0,
             unchecked: &report.1,
-        })?;
+        };
+        context.output.json(&super::Document::Packet(Box::new(document)))?;
     } else {
         let text = text(packet, &journey, &report.0, &report.1, &context.output);
         context.output.text(&text)?;

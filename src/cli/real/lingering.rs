@@ -25,7 +25,8 @@ pub(in crate::cli) fn known_clients_expire() -> bool {
 const SHARE: u32 = 10;
 
 /// What is left at a real server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Left")]
 pub(super) struct Lingering {
     /// Connections that are established, as IPVS counts them.
     pub(super) active: u32,

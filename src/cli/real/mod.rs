@@ -9,6 +9,9 @@ pub(super) mod lingering;
 mod restore;
 mod wait;
 
+pub(super) use self::drain::Document as Drained;
+pub(super) use self::restore::Document as Restored;
+
 use std::path::Path;
 
 use super::args::{RealCommand, WhichServer};
