@@ -45,6 +45,7 @@ pub mod error;
 #[cfg(feature = "fail-points")]
 pub mod fail_points;
 pub mod import;
+pub mod journey;
 pub mod model;
 pub mod netlink;
 pub mod plan;

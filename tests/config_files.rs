@@ -100,7 +100,7 @@ fn the_minimal_example_means_what_it_says() {
     assert_eq!(real, ["172.18.100.11", "172.18.100.12"]);
     assert!(web.real_servers.iter().all(|real| real.forwarding == Forwarding::DirectRouting));
     let origin = config.origin(&web.name).expect("an origin");
-    assert_eq!((&*origin.file, origin.line), ("examples/web.toml", 3));
+    assert_eq!((&*origin.file, origin.line), ("examples/web.toml", 4));
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! `group` and `real` on the command line, without a kernel: what becomes of files, what is
 //! said, and what is refused.
 
+mod validity;
+
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::PathBuf;
@@ -60,7 +62,10 @@ impl Files {
         let Output { status, stdout, stderr } =
             self.command(arguments).output().expect("the program runs");
         let text = |bytes| String::from_utf8(bytes).expect("text");
-        Told { code: status.code(), stdout: text(stdout), stderr: text(stderr) }
+        let told = Told { code: status.code(), stdout: text(stdout), stderr: text(stderr) };
+        let words: Vec<_> = arguments.iter().map(|it| (*it).to_owned()).collect();
+        validity::check(&words, &told.stdout);
+        told
     }
 
     /// Runs what works, and answers with the file.

@@ -108,6 +108,15 @@ fn the_shipped_filters_accept_the_range_of_automatic_marks() {
 }
 
 #[test]
+fn the_shipped_manual_pages_are_those_of_the_program() {
+    let mut differences = Vec::new();
+    for (page, file) in [("fwmarkctl", "fwmarkctl.8"), ("fwmarkctl.toml", "fwmarkctl.toml.5")] {
+        compare(&home().join("man").join(file), &fwmarkctl(&["man", page]), &mut differences);
+    }
+    assert!(differences.is_empty(), "{differences:?} differ; UPDATE_GOLDEN=1 shows how");
+}
+
+#[test]
 fn the_shipped_completions_are_those_of_the_program() {
     let mut differences = Vec::new();
     for (shell, file) in

@@ -15,6 +15,7 @@ fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("transaction", &["model", "state", "plan", "backend", "fail_points"][..]),
         ("real_server", &["model", "netlink", "transaction"][..]),
         ("preflight", &["model", "netlink", "state", "render"][..]),
+        ("journey", &["model", "state", "backend"][..]),
         ("config", &["model"][..]),
         ("compile", &["model", "state"][..]),
         ("regroup", &["model", "state"][..]),

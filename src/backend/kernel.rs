@@ -61,6 +61,12 @@ impl KernelDirector {
         Ok(marking.ruleset)
     }
 
+    /// As [`Director::tidy`].
+    #[allow(clippy::redundant_closure_for_method_calls, reason = "not for any lifetime")]
+    pub fn tidy(&self) {
+        self.with(|director| director.tidy());
+    }
+
     /// [`KernelDirector::marking`], with what each entry counted.
     ///
     /// # Errors

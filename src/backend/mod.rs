@@ -168,7 +168,7 @@ impl From<IpvsError> for MachineError {
 }
 
 /// The connections of a destination.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, schemars::JsonSchema)]
 pub struct Activity {
     /// Connections that are established.
     pub active: u32,
@@ -276,8 +276,10 @@ impl Director<'_> {
     ///
     /// # Errors
     /// [`NetfilterError`] of `wanted`; and of any other, but that the machine has not got it.
+    /// Who wants nothing can do without `wanted` where another one has something.
     pub fn marking(&self, wanted: Marker, to_empty: bool) -> Result<MarkingHalf, NetfilterError> {
         let mut found = Vec::new();
+        let mut not_there = None;
         for netfilter in self.netfilter {
             let marker = netfilter.marker();
             match netfilter.observe() {
@@ -285,6 +287,7 @@ impl Director<'_> {
                 Err(error) if marker != wanted && error.is_missing() => {
                     tracing::debug!(%marker, %error, "nothing of ours is there");
                 }
+                Err(error) if to_empty && error.is_missing() => not_there = Some(error),
                 Err(error) => return Err(error),
             }
         }
@@ -294,11 +297,14 @@ impl Director<'_> {
         let is_there = |at: &usize| !found[*at].1.value.is_absent();
         let marking = || (0..found.len()).find(is_there);
         let first = if to_empty {
-            place(wanted).filter(is_there).or_else(marking).or_else(|| place(wanted))
+            let any = || (!found.is_empty()).then_some(0);
+            place(wanted).filter(is_there).or_else(marking).or_else(|| place(wanted)).or_else(any)
         } else {
             place(wanted)
         };
-        let Some(first) = first else { return Err(missing(wanted)) };
+        let Some(first) = first else {
+            return Err(not_there.unwrap_or_else(|| missing(wanted)));
+        };
         let (marker, Observed { value: ruleset, generation }) = found.swap_remove(first);
         let others = found.into_iter().map(|(marker, observed)| (marker, observed.value));
         let mut elsewhere: Vec<_> = others.filter(|(_, other)| !other.is_absent()).collect();

@@ -9,7 +9,7 @@ use super::{Activity, MarkRuleset};
 use crate::state::{DestinationKey, MarkKey, ServiceKey};
 
 /// Packets and their bytes, from the network header on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, schemars::JsonSchema)]
 pub struct Count {
     /// How many packets.
     pub packets: u64,
@@ -38,7 +38,7 @@ pub struct CountedRuleset {
 
 /// What IPVS counts of a service or a destination (`struct ip_vs_kstats`, `net/ip_vs.h`):
 /// in total, or for each second.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, schemars::JsonSchema)]
 pub struct Traffic {
     /// Connections that were scheduled.
     pub connections: u64,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::args::ApplyOptions;
 use super::output::{Output, Tone, note};
 use super::session::Session;
-use super::{Context, await_confirmation, confirm, plan, record_error};
+use super::{Context, Pending, await_confirmation, confirm, plan, record_error};
 use crate::backend::KernelDirector;
 use crate::compile::Compiled;
 use crate::error::{Error, Exit};
@@ -16,6 +16,17 @@ use crate::transaction::{
     Aim, Applied, Draft, Intent, Outcome, Purpose, SavedGeneration, TransactionError, Trial,
     Unreadable, observe,
 };
+
+/// What was carried out.
+#[derive(serde::Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Applied")]
+pub(super) struct Document {
+    #[serde(flatten)]
+    plan: plan::Document,
+    /// The trial that has begun, with `--confirm-within`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pending: Option<Pending>,
+}
 
 pub(super) fn run(context: &mut Context, options: &ApplyOptions) -> Result<Exit, Error> {
     if options.boot {
@@ -95,13 +106,13 @@ fn try_out(
     }
     let output = &mut context.output;
     if output.is_json() {
-        let mut document = plan::document(&applied.plan, applied.generation);
-        document["pending"] = serde_json::json!({
-            "generation": trial.generation,
-            "deadline": trial.deadline_utc,
-            "seconds_left": within.as_secs(),
-        });
-        Output::after_the_fact(output.json(&document));
+        let pending = Pending {
+            generation: trial.generation,
+            deadline: trial.deadline_utc,
+            seconds_left: within.as_secs(),
+        };
+        let plan = plan::document(&applied.plan, applied.generation);
+        Output::after_the_fact(output.json(&Document { plan, pending: Some(pending) }));
         return Ok(Exit::Done);
     }
     Output::after_the_fact(show_applied(output, &applied));

@@ -4,13 +4,13 @@ mod edit;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use clap_complete::Shell;
 
 use crate::config::ServerName;
-use crate::model::{BackendKind, Prefix};
+use crate::model::{BackendKind, Prefix, Protocol};
 
 pub use edit::{
     EditOptions, GroupAdd, GroupCommand, GroupEdit, GroupKeys, GroupSet, RealAdd, RealRemove,
@@ -244,17 +244,55 @@ pub enum Command {
         #[arg(value_name = "FORMAT FILE", required = true)]
         files: Vec<String>,
     },
-    /// Explain an error of the configuration, with an example, or a finding of the doctor
+    /// Explain what would happen to a packet here and now, or an error's or a finding's code
+    #[command(after_help = "Examples:\n  \
+            fwmarkctl explain E0213\n  \
+            fwmarkctl explain 203.0.113.5:40000 172.18.100.7:443/tcp\n  \
+            fwmarkctl explain 2001:db8:9::5 [2001:db8::7]:443/udp\n\n\
+        Exit codes for a packet: 0 a real server gets it, 3 it is refused or lost")]
     Explain {
-        /// The code that an error shows in brackets, such as E0213, or a finding's, such as D0201
-        #[arg(value_name = "CODE")]
-        code: String,
+        /// An error's code, such as E0213, a finding's, such as D0201, or a packet's client
+        #[arg(value_name = "CODE|CLIENT[:PORT]")]
+        subject: String,
+        /// Where the client's packet goes; without a protocol it is tcp
+        #[arg(value_name = "VIP:PORT/PROTO")]
+        target: Option<PacketTarget>,
+    },
+    /// Draw the groups: VIPs and ports, marks, virtual services, real servers
+    #[command(after_help = "Examples:\n  fwmarkctl graph >groups.svg\n  \
+                            fwmarkctl graph --live web >web.svg\n  \
+                            fwmarkctl graph --format dot | dot -Tpdf >groups.pdf")]
+    Graph(GraphOptions),
+    /// Print the JSON Schema of the configuration, or of what a command prints with -o json
+    #[command(after_help = "Examples:\n  fwmarkctl schema             list them\n  \
+                            fwmarkctl schema config      of fwmarkctl.toml and groups.d/*.toml\n  \
+                            fwmarkctl schema real drain  of `fwmarkctl -o json real drain`\n  \
+                            fwmarkctl schema error       of what stands for an error")]
+    Schema {
+        /// config, error, or a command
+        #[arg(value_name = "NAME")]
+        of: Vec<String>,
+    },
+    /// Print a manual page
+    #[command(after_help = "Examples:\n  fwmarkctl man | man -l -\n  \
+                            fwmarkctl man fwmarkctl.toml | man -l -")]
+    Man {
+        /// fwmarkctl, or fwmarkctl.toml for the configuration
+        #[arg(value_name = "PAGE", default_value = "fwmarkctl", hide_possible_values = true)]
+        page: Page,
     },
     /// Print the completions of a shell
     Completions {
-        /// Of which shell
-        #[arg(value_name = "SHELL")]
+        /// Of which shell: bash, zsh or fish
+        #[arg(value_name = "SHELL", hide_possible_values = true)]
         shell: Shell,
+    },
+    /// Say what could stand in the place of the last word; the scripts of the shells ask
+    #[command(hide = true)]
+    CompleteWords {
+        /// The words behind the program's name
+        #[arg(value_name = "WORD", trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<String>,
     },
 }
 
@@ -458,7 +496,7 @@ pub struct ConnectionsOptions {
     #[arg(long, value_name = "ADDRESS")]
     pub client: Option<Prefix>,
     /// Only those to this real server, or to one port of it
-    #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = place)]
+    #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = Place::from_str)]
     pub real: Option<Place>,
     /// Only those in this state, by the kernel's word for it, such as established
     #[arg(long, value_name = "STATE")]
@@ -466,6 +504,53 @@ pub struct ConnectionsOptions {
     /// Only templates: what ties persistent clients to real servers
     #[arg(long)]
     pub templates: bool,
+}
+
+/// How to draw.
+#[derive(Debug, Clone, Args)]
+pub struct GraphOptions {
+    /// Only these groups
+    #[arg(value_name = "GROUP")]
+    pub groups: Vec<String>,
+    /// In which language: svg for browsers, mermaid for wikis, dot for Graphviz
+    #[arg(long, value_name = "FORMAT", default_value = "svg", hide_possible_values = true)]
+    pub format: GraphFormat,
+    /// Show how many connections each real server has; needs the kernel
+    #[arg(long)]
+    pub live: bool,
+}
+
+/// A manual page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Page {
+    /// The command, in section 8
+    #[value(name = "fwmarkctl")]
+    Command,
+    /// The configuration, in section 5
+    #[value(name = "fwmarkctl.toml")]
+    Config,
+}
+
+/// A shell that completes what is typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Shell {
+    /// The GNU shell
+    Bash,
+    /// The Z shell
+    Zsh,
+    /// The friendly one
+    Fish,
+}
+
+/// In which language to draw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum GraphFormat {
+    /// One file that a browser shows
+    Svg,
+    /// For wikis and forges
+    Mermaid,
+    /// For Graphviz
+    Dot,
 }
 
 /// An address, and a port where one is meant.
@@ -532,14 +617,50 @@ fn pause(text: &str) -> Result<Duration, String> {
 }
 
 /// Reads an address with or without a port: `10.0.0.1`, `10.0.0.1:80`, `[2001:db8::1]:80`.
-fn place(text: &str) -> Result<Place, String> {
-    if let Ok(address) = text.parse() {
-        return Ok(Place { address, port: None });
+impl FromStr for Place {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Ok(address) = text.parse() {
+            return Ok(Self { address, port: None });
+        }
+        let place: SocketAddr = text
+            .parse()
+            .map_err(|_| "an address, such as 10.0.0.1, 10.0.0.1:80 or [2001:db8::1]:80")?;
+        Ok(Self { address: place.ip(), port: Some(place.port()) })
     }
-    let place: SocketAddr = text
-        .parse()
-        .map_err(|_| "an address, such as 10.0.0.1, 10.0.0.1:80 or [2001:db8::1]:80")?;
-    Ok(Place { address: place.ip(), port: Some(place.port()) })
+}
+
+/// Where a packet goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PacketTarget {
+    /// The address.
+    pub address: IpAddr,
+    /// The port; not 0.
+    pub port: u16,
+    /// The protocol.
+    pub protocol: Protocol,
+}
+
+impl FromStr for PacketTarget {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = "an address, a port and a protocol, such as 172.18.100.7:443/tcp or \
+                     [2001:db8::7]:443/udp";
+        let (place, protocol) = match text.rsplit_once('/') {
+            Some((place, name)) => {
+                let known = Protocol::ALL.into_iter().find(|known| known.as_str() == name);
+                (place, known.ok_or("the protocol is one of tcp, udp, sctp")?)
+            }
+            None => (text, Protocol::Tcp),
+        };
+        let place: SocketAddr = place.parse().map_err(|_| wrong)?;
+        if place.port() == 0 {
+            return Err("port 0 is none".to_owned());
+        }
+        Ok(Self { address: place.ip(), port: place.port(), protocol })
+    }
 }
 
 /// For which tool to compile.

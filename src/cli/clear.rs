@@ -4,6 +4,7 @@ use std::io::{BufRead, IsTerminal};
 
 use super::output::{Output, note};
 use super::{Context, plan};
+use crate::backend::KernelDirector;
 use crate::error::{Error, Exit};
 use crate::plan::Plan;
 use crate::state::DirectorState;
@@ -23,6 +24,8 @@ pub(super) fn run(context: &mut Context, yes: bool, no_wait: bool) -> Result<Exi
     let draft = Draft { state: &nothing, marks: &marks, config: None };
     let journal = session.journal().with_draft(draft);
     let outcome = session.transact(Aim::new(&nothing, Purpose::Clear), &journal)?;
+    // Sets that somebody else's rules looked into once.
+    KernelDirector::new().tidy();
     drop(session);
     match outcome {
         Outcome::InSync { .. } => {

@@ -3,13 +3,30 @@
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use serde_json::json;
 
-use super::output::{FORMAT, Output, note};
+use super::output::{Format, Output, note};
 use super::session::{Session, TrialEnd};
 use super::{Context, record_error};
 use crate::error::{Error, Exit};
 use crate::transaction::Trial;
+
+/// What became of a trial.
+#[derive(serde::Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Trial")]
+pub(super) struct Document {
+    format: Format,
+    /// Whether it stays; else the state from before is back.
+    confirmed: bool,
+    /// The generation that was on trial.
+    generation: u64,
+}
+
+impl Document {
+    /// Of the trial of a generation.
+    pub(super) fn of(confirmed: bool, generation: u64) -> Self {
+        Self { format: Format, confirmed, generation }
+    }
+}
 
 pub(super) fn run(context: &mut Context, no_wait: bool) -> Result<Exit, Error> {
     let session = context.session("confirm", no_wait)?;
@@ -34,7 +51,7 @@ pub(super) fn run(context: &mut Context, no_wait: bool) -> Result<Exit, Error> {
 }
 
 fn show(output: &mut Output, generation: u64) -> Result<(), Error> {
-    output.json(&json!({ "format": FORMAT, "confirmed": true, "generation": generation }))?;
+    output.json(&Document::of(true, generation))?;
     output.text(&format!("Confirmed: generation {generation} stays.\n"))
 }
 

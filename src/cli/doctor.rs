@@ -3,14 +3,31 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use serde_json::json;
-
 use super::Context;
-use super::output::{FORMAT, Output, Tone};
+use super::output::{Format, Output, Tone};
 use crate::error::{Error, Exit};
 use crate::model::{Forwarding, Group, GroupName};
 use crate::preflight::{Finding, Report, Scene, Severity, Sources, Subject, Unchecked, examine};
 use crate::state::{DirectorState, Observation, ServiceKey, SettingKey, Settings};
+
+/// What was found.
+#[derive(serde::Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Examined")]
+pub(super) struct Document<'a> {
+    format: Format,
+    #[serde(flatten)]
+    report: &'a Report,
+    summary: Summary,
+}
+
+/// How many findings there are of each severity.
+#[derive(serde::Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Findings")]
+struct Summary {
+    stops: usize,
+    may_stop: usize,
+    note: usize,
+}
 
 pub(super) fn run(context: &mut Context, only: &[String]) -> Result<Exit, Error> {
     // Without any configuration there is still a kernel to look at.
@@ -46,14 +63,12 @@ pub(super) fn run(context: &mut Context, only: &[String]) -> Result<Exit, Error>
         report.only(&groups);
     }
     if context.output.is_json() {
-        let mut document = json!(report);
-        document["format"] = FORMAT.into();
-        document["summary"] = json!({
-            "stops": number(&report, Severity::Stops),
-            "may_stop": number(&report, Severity::MayStop),
-            "note": number(&report, Severity::Note),
-        });
-        context.output.json(&document)?;
+        let summary = Summary {
+            stops: number(&report, Severity::Stops),
+            may_stop: number(&report, Severity::MayStop),
+            note: number(&report, Severity::Note),
+        };
+        context.output.json(&Document { format: Format, report: &report, summary })?;
     } else {
         let count = if only.is_empty() { count } else { groups.len() };
         let text = text(&report, count, &context.output);

@@ -1,9 +1,9 @@
 //! `export`: what this director holds of ours, as a configuration.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 
 use super::failure::defuse;
-use super::output::{FORMAT, note};
+use super::output::{Format, note};
 use super::{Context, write_groups};
 use crate::config::comment;
 use crate::error::{Error, Exit};
@@ -11,7 +11,7 @@ use crate::regroup::regroup;
 use crate::state::{DirectorState, Observation, Settings};
 
 /// Something of the kernel that the configuration does not say.
-#[derive(serde::Serialize)]
+#[derive(serde::Serialize, schemars::JsonSchema)]
 struct Unsaid {
     message: String,
     hint: Option<String>,
@@ -19,6 +19,21 @@ struct Unsaid {
     left_out: bool,
     mark_rules: Vec<String>,
     services: Vec<String>,
+}
+
+/// The groups as the configuration has them, key by key.
+#[derive(serde::Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Exported")]
+pub(super) struct Document<'a> {
+    format: Format,
+    /// As `group` of `config.json`.
+    groups: Value,
+    /// As `director` of `config.json`.
+    director: Value,
+    /// What the configuration does not say.
+    lost: &'a [Unsaid],
+    /// The configuration.
+    toml: &'a str,
 }
 
 pub(super) fn run(context: &mut Context) -> Result<Exit, Error> {
@@ -87,15 +102,14 @@ fn text(groups: &str, unsaid: &[Unsaid]) -> String {
     text
 }
 
-/// The groups as the configuration has them, key by key.
-fn document(groups: &str, unsaid: &[Unsaid]) -> Value {
+fn document<'a>(groups: &'a str, unsaid: &'a [Unsaid]) -> Document<'a> {
     let read: Value = toml::from_str(groups).unwrap_or_default();
-    let part = |key: &str| read.get(key).cloned().unwrap_or_else(|| json!({}));
-    json!({
-        "format": FORMAT,
-        "groups": part("group"),
-        "director": part("director"),
-        "lost": unsaid,
-        "toml": groups,
-    })
+    let part = |key: &str| read.get(key).cloned().unwrap_or_else(|| Map::new().into());
+    Document {
+        format: Format,
+        groups: part("group"),
+        director: part("director"),
+        lost: unsaid,
+        toml: groups,
+    }
 }

@@ -1,13 +1,72 @@
 //! Errors as people and programs see them: what, where, and what mends it.
 
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
-use super::output::FORMAT;
+use super::output::Format;
 use crate::backend::{IpvsError, MachineError, NetfilterError};
-use crate::config::Look;
+use crate::config::{ConfigError, Look};
 use crate::error::Error;
+use crate::model::GroupName;
 use crate::plan::ChangeLine;
 use crate::transaction::{Cause, LockError, TransactionError, Unreadable};
+
+/// What stands for an error, whatever the command.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Failure")]
+pub(super) struct Document<'e> {
+    format: Format,
+    error: Body<'e>,
+}
+
+/// What is told of an error.
+#[derive(Serialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(rename = "AnyError")]
+pub(super) enum Body<'e> {
+    Config(ConfigError<'e>),
+    Other(Other<'e>),
+}
+
+/// An error of any other kind than `config`.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Error")]
+pub(super) struct Other<'e> {
+    /// What kind: `usage`, `kernel`, `conflict`, `locked`, …
+    kind: &'static str,
+    /// It in a sentence.
+    message: String,
+    /// What mends it.
+    hint: Option<String>,
+    /// Where in a file it is, where it is in one.
+    spans: Vec<Span>,
+    /// What still differs from what it should be.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    remaining: &'e [ChangeLine],
+    /// The services of somebody else that are in the way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    conflicts: Option<Vec<InTheWay>>,
+}
+
+/// A place in a file of another tool; lines and columns count from 1.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Place")]
+struct Span {
+    file: String,
+    line: Option<usize>,
+    column: Option<usize>,
+}
+
+/// A service of somebody else on one of our marks.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Conflict")]
+struct InTheWay {
+    key: String,
+    /// The group that wants the mark.
+    group: Option<GroupName>,
+    found: String,
+    wanted: String,
+}
 
 /// What mends an error, where that is known.
 fn hint(error: &Error) -> Option<String> {
@@ -104,40 +163,41 @@ fn conflicts(error: &Error) -> Vec<String> {
 }
 
 /// Where in the files of other tools.
-fn spans(error: &Error) -> Vec<Value> {
+fn spans(error: &Error) -> Vec<Span> {
     let Error::Import(error) = error else { return Vec::new() };
     let (file, line) = error.place();
-    vec![json!({ "file": file, "line": line, "column": line.map(|_| 1) })]
+    vec![Span { file: file.to_owned(), line, column: line.map(|_| 1) }]
 }
 
 /// The error as one JSON document.
-pub(super) fn document(error: &Error) -> Value {
+pub(super) fn document(error: &Error) -> Document<'_> {
+    Document { format: Format, error: body(error) }
+}
+
+/// What is told of an error.
+pub(super) fn body(error: &Error) -> Body<'_> {
     if let Error::Config(errors) = error {
-        return json!(errors);
+        return Body::Config(ConfigError::of(errors));
     }
-    let mut body = json!({
-        "kind": error.kind(),
-        "message": error.sentence(),
-        "hint": hint(error),
-        "spans": spans(error),
+    Body::Other(Other {
+        kind: error.kind(),
+        message: error.sentence(),
+        hint: hint(error),
+        spans: spans(error),
+        remaining: remaining(error),
+        conflicts: in_the_way(error),
+    })
+}
+
+fn in_the_way(error: &Error) -> Option<Vec<InTheWay>> {
+    let Error::Transaction(TransactionError::Conflict(conflicts)) = error else { return None };
+    let told = conflicts.iter().map(|conflict| InTheWay {
+        key: conflict.key.to_string(),
+        group: conflict.wanted.group.clone(),
+        found: conflict.found.to_string(),
+        wanted: conflict.wanted.to_string(),
     });
-    if !remaining(error).is_empty() {
-        body["remaining"] = json!(remaining(error));
-    }
-    if let Error::Transaction(TransactionError::Conflict(conflicts)) = error {
-        body["conflicts"] = conflicts
-            .iter()
-            .map(|conflict| {
-                json!({
-                    "key": conflict.key.to_string(),
-                    "group": conflict.wanted.group,
-                    "found": conflict.found.to_string(),
-                    "wanted": conflict.wanted.to_string(),
-                })
-            })
-            .collect();
-    }
-    json!({ "format": FORMAT, "error": body })
+    Some(told.collect())
 }
 
 /// Escapes what a terminal would obey: an argument may hold anything.

@@ -1,14 +1,58 @@
 //! `history`: the generations, what was in them, and how two differ.
 
-use serde_json::{Value, json};
-
 use super::args::HistoryCommand;
-use super::output::{FORMAT, Output, Tone};
-use super::{Context, compile, plan, record_error};
+use super::output::{Format, Output, Tone};
+use super::{Context, compile, confirm, plan, record_error};
 use crate::error::{Error, Exit};
 use crate::plan::Plan;
 use crate::state::Observation;
 use crate::transaction::{Event, Header, Unreadable};
+
+/// All generations.
+#[derive(serde::Serialize, schemars::JsonSchema)]
+pub(super) struct All<'a> {
+    format: Format,
+    /// The one that counts: a boot restores it.
+    head: Option<u64>,
+    /// The newest first.
+    generations: Vec<Listed<'a>>,
+}
+
+/// One of them, with what it holds.
+#[derive(serde::Serialize, schemars::JsonSchema)]
+pub(super) struct One<'a> {
+    format: Format,
+    #[serde(flatten)]
+    generation: Generation<'a>,
+    holds: compile::State,
+}
+
+/// One that can be read, or that cannot.
+#[derive(serde::Serialize, schemars::JsonSchema)]
+#[serde(untagged)]
+enum Listed<'a> {
+    Sound(Generation<'a>),
+    Damaged {
+        number: u64,
+        /// Why it cannot be read.
+        damaged: String,
+    },
+}
+
+/// What is known of a generation.
+#[derive(serde::Serialize, schemars::JsonSchema)]
+struct Generation<'a> {
+    #[serde(flatten)]
+    header: &'a Header,
+    /// Whether it counts: a boot restores it.
+    current: bool,
+    /// How transactions about it ended, in their order.
+    events: &'a [Event],
+    /// What became of it last.
+    outcome: Option<&'static str>,
+    /// Always null: this one can be read.
+    damaged: (),
+}
 
 pub(super) fn run(context: &mut Context, what: Option<&HistoryCommand>) -> Result<Exit, Error> {
     match what {
@@ -34,10 +78,8 @@ fn list(context: &mut Context) -> Result<Exit, Error> {
         .map(|number| (number, history.header(number), events.remove(&number).unwrap_or_default()))
         .collect();
     if context.output.is_json() {
-        let generations: Vec<_> = entries.iter().map(|entry| document(entry, head)).collect();
-        context
-            .output
-            .json(&json!({ "format": FORMAT, "head": head, "generations": generations }))?;
+        let generations = entries.iter().map(|entry| listed(entry, head)).collect();
+        context.output.json(&All { format: Format, head, generations })?;
     } else {
         let text = text(&entries, head, &context.output);
         context.output.text(&text)?;
@@ -45,17 +87,18 @@ fn list(context: &mut Context) -> Result<Exit, Error> {
     Ok(Exit::Done)
 }
 
-fn document((number, header, events): &Entry, head: Option<u64>) -> Value {
+fn listed((number, header, events): &Entry, head: Option<u64>) -> Listed<'_> {
     match header {
-        Ok(header) => {
-            let mut document = json!(header);
-            document["current"] = (head == Some(*number)).into();
-            document["events"] = json!(events);
-            document["outcome"] = json!(events.last().map(Event::outcome));
-            document["damaged"] = Value::Null;
-            document
-        }
-        Err(why) => json!({ "number": number, "damaged": why.to_string() }),
+        Ok(header) => Listed::Sound(Generation::of(header, events, head)),
+        Err(why) => Listed::Damaged { number: *number, damaged: why.to_string() },
+    }
+}
+
+impl<'a> Generation<'a> {
+    fn of(header: &'a Header, events: &'a [Event], head: Option<u64>) -> Self {
+        let current = head == Some(header.number);
+        let outcome = events.last().map(Event::outcome);
+        Self { header, current, events, outcome, damaged: () }
     }
 }
 
@@ -104,10 +147,9 @@ fn show(context: &mut Context, number: u64) -> Result<Exit, Error> {
     let plan = Plan::between(&Observation::default(), &saved.state);
     if context.output.is_json() {
         let compiled = crate::compile::Compiled { state: saved.state, marks: saved.marks };
-        let mut document = document(&(number, Ok(saved.header), events), head);
-        document["format"] = FORMAT.into();
-        document["holds"] = compile::document(&compiled);
-        context.output.json(&document)?;
+        let generation = Generation::of(&saved.header, &events, head);
+        let holds = compile::document(&compiled);
+        context.output.json(&One { format: Format, generation, holds })?;
         return Ok(Exit::Done);
     }
     let Header { time, purpose, author, config, before, .. } = &saved.header;
@@ -148,13 +190,8 @@ fn diff(context: &mut Context, from: u64, to: u64) -> Result<Exit, Error> {
 
 /// Tells that a trial was given up.
 pub(super) fn show_return(output: &mut Output, generation: u64) {
-    Output::after_the_fact(
+    Output::after_the_fact(output.json(&confirm::Document::of(false, generation)).and_then(|()| {
         output
-            .json(&json!({ "format": FORMAT, "confirmed": false, "generation": generation }))
-            .and_then(|()| {
-                output.text(&format!(
-                    "Generation {generation} is given up: the state from before is back.\n"
-                ))
-            }),
-    );
+            .text(&format!("Generation {generation} is given up: the state from before is back.\n"))
+    }));
 }

@@ -2,13 +2,37 @@
 
 use std::fs::File;
 
-use serde_json::{Value, json};
-
-use super::output::{FORMAT, note};
+use super::output::{Format, note};
 use super::{Context, write_groups};
 use crate::config::comment;
 use crate::error::{Error, Exit};
 use crate::import::{Document, ImportError, Imported, Kind, Note, read};
+
+/// What was made of the files.
+#[derive(serde::Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Imported")]
+pub(super) struct Answer<'a> {
+    format: Format,
+    /// The configuration.
+    toml: &'a str,
+    /// How many groups are in it.
+    groups: usize,
+    /// What is in no group, or not as it was.
+    not_turned: Vec<NotTurned<'a>>,
+}
+
+/// Something that no group says.
+#[derive(serde::Serialize, schemars::JsonSchema)]
+struct NotTurned<'a> {
+    file: Option<&'a str>,
+    /// Counted from 1.
+    line: Option<usize>,
+    /// File and line, or what else tells where it is.
+    place: Option<String>,
+    message: &'a str,
+    /// What to do about it.
+    hint: Option<&'a str>,
+}
 
 pub(super) fn run(context: &mut Context, words: &[String]) -> Result<Exit, Error> {
     let files = files(words)?;
@@ -26,12 +50,12 @@ pub(super) fn run(context: &mut Context, words: &[String]) -> Result<Exit, Error
     }));
     let groups = written.groups.len();
     if context.output.is_json() {
-        context.output.json(&json!({
-            "format": FORMAT,
-            "toml": written.text,
-            "groups": groups,
-            "not_turned": notes.iter().map(document_of).collect::<Vec<_>>(),
-        }))?;
+        context.output.json(&Answer {
+            format: Format,
+            toml: &written.text,
+            groups,
+            not_turned: notes.iter().map(document_of).collect(),
+        })?;
     } else {
         let from: Vec<_> = files.iter().map(|(kind, name)| format!("{kind} {name}")).collect();
         let mut text = comment(&format!("By `fwmarkctl import {}`.", from.join(" ")));
@@ -122,12 +146,12 @@ fn tell(notes: &[Note], groups: usize) {
     note(&super::failure::defuse(&format!("{text}{}{rest}\n", count(groups, "group"))));
 }
 
-fn document_of(it: &Note) -> Value {
-    json!({
-        "file": it.place.as_ref().map(crate::import::Place::file),
-        "line": it.place.as_ref().and_then(crate::import::Place::line),
-        "place": it.place.as_ref().map(ToString::to_string),
-        "message": it.sentence,
-        "hint": it.remedy,
-    })
+fn document_of(it: &Note) -> NotTurned<'_> {
+    NotTurned {
+        file: it.place.as_ref().map(crate::import::Place::file),
+        line: it.place.as_ref().and_then(crate::import::Place::line),
+        place: it.place.as_ref().map(ToString::to_string),
+        message: &it.sentence,
+        hint: it.remedy.as_deref(),
+    }
 }

@@ -15,10 +15,12 @@ mod environment;
 mod explain;
 mod export;
 mod failure;
+mod graph;
 mod group;
 mod groups;
 mod history;
 mod import;
+mod man;
 mod output;
 mod plan;
 mod preset;
@@ -27,6 +29,7 @@ mod real;
 mod realserver;
 mod recover;
 mod rollback;
+mod schema;
 mod service_manager;
 mod session;
 mod signals;
@@ -96,8 +99,12 @@ pub fn run(arguments: Arguments, environment: Environment) -> Exit {
         Command::Doctor { groups } => doctor::run(&mut context, &groups),
         Command::Import { files } => import::run(&mut context, &files),
         Command::Export => export::run(&mut context),
-        Command::Explain { code } => explain::run(&mut context, &code),
+        Command::Explain { subject, target } => explain::run(&mut context, &subject, target),
+        Command::Graph(options) => graph::run(&mut context, &options),
+        Command::Schema { of } => schema::run(&mut context, &of),
         Command::Completions { shell } => completions::run(&mut context, shell),
+        Command::Man { page } => man::run(&mut context, page),
+        Command::CompleteWords { words } => completions::answer(&mut context, &words),
     };
     result.unwrap_or_else(|error| {
         let exit = error.exit();
@@ -122,7 +129,10 @@ pub fn usage(error: &clap::Error, json: bool, no_color: bool) -> Exit {
         let hint = lines.map(str::trim).find_map(|line| line.strip_prefix("tip: "));
         let error = Error::Usage { message, hint: hint.map(str::to_owned) };
         let document = failure::document(&error);
-        output::answer(&format!("{document:#}\n"));
+        match serde_json::to_string_pretty(&document) {
+            Ok(text) => output::answer(&format!("{text}\n")),
+            Err(error) => tracing::error!("{error}"),
+        }
     } else {
         let terminal =
             if failed { std::io::stderr().is_terminal() } else { std::io::stdout().is_terminal() };
@@ -336,12 +346,23 @@ struct Unfinished {
 }
 
 /// A transaction that did not end.
-#[derive(serde::Serialize)]
+#[derive(serde::Serialize, schemars::JsonSchema)]
 struct Interrupted {
+    /// What it was for.
     purpose: String,
     generation: u64,
     user: String,
     process: u32,
+}
+
+/// A trial that waits to be confirmed.
+#[derive(serde::Serialize, schemars::JsonSchema)]
+struct Pending {
+    generation: u64,
+    /// When the state from before returns, in UTC (RFC 3339).
+    deadline: String,
+    /// How long that is from now; 0 when the time is over.
+    seconds_left: u64,
 }
 
 impl Unfinished {
@@ -354,13 +375,11 @@ impl Unfinished {
     }
 
     /// The trial, in JSON.
-    fn pending(&self) -> serde_json::Value {
-        self.trial.as_ref().map_or(serde_json::Value::Null, |trial| {
-            serde_json::json!({
-                "generation": trial.generation,
-                "deadline": trial.deadline_utc,
-                "seconds_left": trial.left().unwrap_or_default().as_secs(),
-            })
+    fn pending(&self) -> Option<Pending> {
+        self.trial.as_ref().map(|trial| Pending {
+            generation: trial.generation,
+            deadline: trial.deadline_utc.clone(),
+            seconds_left: trial.left().unwrap_or_default().as_secs(),
         })
     }
 

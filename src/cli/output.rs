@@ -1,16 +1,41 @@
 //! The one place that writes to standard output and standard error.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::{self, BufWriter, IsTerminal, Write};
 
 use anstyle::{AnsiColor, Style};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
 use super::args::{ColorChoice, Global, OutputFormat};
 use crate::error::Error;
 
 /// The number of the JSON documents' format, in each of them.
-pub(super) const FORMAT: u32 = 1;
+const FORMAT: u32 = 1;
+
+/// That number where a document has it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Format;
+
+impl Serialize for Format {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u32(FORMAT)
+    }
+}
+
+impl JsonSchema for Format {
+    fn schema_name() -> Cow<'static, str> {
+        "Format".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "The number of this format; another one is read otherwise.",
+            "const": FORMAT,
+        })
+    }
+}
 
 /// What a text means, where it can be coloured. Colour never carries the meaning alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

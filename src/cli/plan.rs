@@ -1,12 +1,37 @@
 //! `plan`: what an apply would change, without changing it.
 
-use serde_json::{Value, json};
-
-use super::Context;
-use super::output::{FORMAT, Output, Tone};
+use super::output::{Format, Output, Tone};
+use super::{Context, Interrupted, Pending};
 use crate::error::{Error, Exit};
 use crate::plan::{Action, ChangeLine, Conflict, Object, Phase, Plan, Summary};
 use crate::transaction::TransactionError;
+
+/// A plan, or one that was carried out.
+#[derive(serde::Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Plan")]
+pub(super) struct Document {
+    format: Format,
+    /// Whether nothing differs.
+    in_sync: bool,
+    changes: Vec<ChangeLine>,
+    summary: Summary,
+    /// The generation that the kernel holds, or that was made; null where there is none.
+    generation: Option<u64>,
+    /// What somebody should know of it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
+}
+
+/// A plan, and what has not ended.
+#[derive(serde::Serialize, schemars::JsonSchema)]
+pub(super) struct Planned {
+    #[serde(flatten)]
+    plan: Document,
+    /// The trial that waits, where one does.
+    pending: Option<Pending>,
+    /// The transaction that has not ended, where there is one.
+    interrupted: Option<Interrupted>,
+}
 
 pub(super) fn run(context: &mut Context, detailed: bool, adopt: bool) -> Result<Exit, Error> {
     let compiled = context.compile()?;
@@ -20,10 +45,9 @@ pub(super) fn run(context: &mut Context, detailed: bool, adopt: bool) -> Result<
     let plan = Plan::between(&observed, desired);
     let generation = observed.ruleset.ledger.record.map(|record| record.generation);
     if context.output.is_json() {
-        let mut document = document(&plan, generation);
-        document["pending"] = unfinished.pending();
-        document["interrupted"] = json!(unfinished.interrupted);
-        context.output.json(&document)?;
+        let (pending, plan) = (unfinished.pending(), document(&plan, generation));
+        let interrupted = unfinished.interrupted;
+        context.output.json(&Planned { plan, pending, interrupted })?;
     } else {
         let listing = if plan.is_empty() {
             "In sync: nothing to do.\n".to_owned()
@@ -37,20 +61,16 @@ pub(super) fn run(context: &mut Context, detailed: bool, adopt: bool) -> Result<
 }
 
 /// A plan as a JSON document.
-pub(super) fn document(plan: &Plan, generation: Option<u64>) -> Value {
-    let lines = plan.lines();
-    let mut document = json!({
-        "format": FORMAT,
-        "in_sync": plan.is_empty(),
-        "changes": lines,
-        "summary": Summary::of(&lines),
-        "generation": generation,
-    });
-    let notes = plan.notes();
-    if !notes.is_empty() {
-        document["notes"] = json!(notes);
+pub(super) fn document(plan: &Plan, generation: Option<u64>) -> Document {
+    let changes = plan.lines();
+    Document {
+        format: Format,
+        in_sync: plan.is_empty(),
+        summary: Summary::of(&changes),
+        changes,
+        generation,
+        notes: plan.notes(),
     }
-    document
 }
 
 /// A plan as a diff, grouped by phase.

@@ -3,17 +3,48 @@
 
 use std::path::Path;
 
-use serde_json::{Value, json};
-
 use super::args::PresetCommand;
 use super::failure::defuse;
-use super::output::{FORMAT, Tone};
+use super::output::{Format, Tone};
 use super::{Context, PRESETS, effective_uid};
 use crate::config::{Preset, Presets};
 use crate::error::{Error, Exit};
 
 /// How wide the column of ports is; one with more pushes its description to the right.
 const PORTS: usize = 32;
+
+/// All presets.
+#[derive(serde::Serialize, schemars::JsonSchema)]
+pub(super) struct All<'a> {
+    format: Format,
+    presets: Vec<Row<'a>>,
+}
+
+/// One of them, whole.
+#[derive(serde::Serialize, schemars::JsonSchema)]
+pub(super) struct One<'a> {
+    format: Format,
+    #[serde(flatten)]
+    row: Row<'a>,
+    /// The TOML that defines it.
+    toml: &'a str,
+}
+
+/// What is listed of a preset.
+#[derive(serde::Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Preset")]
+struct Row<'a> {
+    name: &'a str,
+    description: &'a str,
+    /// Where its ports are assigned.
+    source: &'a str,
+    /// Such as `80/tcp`.
+    ports: Vec<String>,
+    /// The file of an administrator that it is in; null where it ships.
+    file: Option<&'a str>,
+    /// Whether it stands in for one that ships.
+    replaces_shipped: bool,
+}
 
 pub(super) fn run(context: &mut Context, what: &PresetCommand) -> Result<Exit, Error> {
     let user = effective_uid();
@@ -28,8 +59,8 @@ pub(super) fn run(context: &mut Context, what: &PresetCommand) -> Result<Exit, E
 fn list(context: &mut Context, presets: &Presets) -> Result<(), Error> {
     let output = &mut context.output;
     if output.is_json() {
-        let all: Vec<_> = presets.iter().map(|(name, preset)| document(name, preset)).collect();
-        return output.json(&json!({ "format": FORMAT, "presets": all }));
+        let presets = presets.iter().map(|(name, preset)| row(name, preset)).collect();
+        return output.json(&All { format: Format, presets });
     }
     let names = presets.names().map(str::len).max().unwrap_or_default();
     let mut text = String::new();
@@ -54,10 +85,7 @@ fn show(context: &mut Context, presets: &Presets, name: &str) -> Result<(), Erro
     };
     let output = &mut context.output;
     if output.is_json() {
-        let mut shown = document(name, preset);
-        shown["format"] = json!(FORMAT);
-        shown["toml"] = json!(preset.text);
-        return output.json(&shown);
+        return output.json(&One { format: Format, row: row(name, preset), toml: &preset.text });
     }
     let text = format!(
         "{}  {}\nports   {}\nsource  {}\nfrom    {}\n\n{}\n",
@@ -71,16 +99,15 @@ fn show(context: &mut Context, presets: &Presets, name: &str) -> Result<(), Erro
     output.raw(text.as_bytes())
 }
 
-fn document(name: &str, preset: &Preset) -> Value {
-    let ports: Vec<_> = preset.ports.iter().map(ToString::to_string).collect();
-    json!({
-        "name": name,
-        "description": preset.description,
-        "source": preset.source,
-        "ports": ports,
-        "file": preset.file,
-        "replaces_shipped": preset.file.is_some() && Presets::is_shipped(name),
-    })
+fn row<'a>(name: &'a str, preset: &'a Preset) -> Row<'a> {
+    Row {
+        name,
+        description: &preset.description,
+        source: &preset.source,
+        ports: preset.ports.iter().map(ToString::to_string).collect(),
+        file: preset.file.as_deref(),
+        replaces_shipped: preset.file.is_some() && Presets::is_shipped(name),
+    }
 }
 
 fn listening(preset: &Preset) -> String {

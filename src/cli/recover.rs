@@ -1,19 +1,57 @@
 //! `recover`: an interrupted transaction is finished or undone, and nothing else.
 
-use serde_json::json;
-
-use super::output::{FORMAT, Output};
+use super::output::{Format, Output};
 use super::session::TrialEnd;
 use super::{Context, record_error};
 use crate::error::{Error, Exit};
 use crate::transaction::Recovered;
+
+/// What became of what was interrupted.
+#[derive(serde::Serialize, schemars::JsonSchema)]
+pub(super) struct Document {
+    format: Format,
+    recovered: What,
+    /// The trial that was over, where one was.
+    trial: Option<EndedTrial>,
+}
+
+/// What was done.
+#[derive(Clone, Copy, serde::Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum What {
+    /// There was nothing to do.
+    Nothing,
+    /// The transaction was finished.
+    Finished,
+    /// The transaction was undone.
+    Undone,
+    /// There was none, and a trial that was over has ended.
+    TrialEnded,
+    /// It was forgotten; the kernel is as it is.
+    Abandoned,
+}
+
+/// A trial that has ended.
+#[derive(serde::Serialize, schemars::JsonSchema)]
+struct EndedTrial {
+    generation: u64,
+    end: HowEnded,
+}
+
+/// How it did.
+#[derive(serde::Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum HowEnded {
+    Confirmed,
+    Expired,
+}
 
 pub(super) fn run(context: &mut Context, abandon: bool, no_wait: bool) -> Result<Exit, Error> {
     if abandon {
         let session = context.bare_session("recover", no_wait)?;
         session.run.remove().map_err(record_error("remove the journal"))?;
         session.trial_file.remove().map_err(record_error("end the trial"))?;
-        context.output.json(&document("abandoned", None))?;
+        context.output.json(&document(What::Abandoned, None))?;
         context
             .output
             .text("Abandoned: the kernel is as it is. `fwmarkctl plan` shows how it differs.\n")?;
@@ -22,25 +60,25 @@ pub(super) fn run(context: &mut Context, abandon: bool, no_wait: bool) -> Result
     let session = context.session("recover", no_wait)?;
     let (recovered, ended) = (session.recovered, session.ended);
     drop(session);
-    let (word, sentence) = match recovered {
-        Some(Recovered::Finished) => ("finished", "The interrupted transaction was finished."),
+    let (what, sentence) = match recovered {
+        Some(Recovered::Finished) => (What::Finished, "The interrupted transaction was finished."),
         Some(Recovered::Undone) => {
-            ("undone", "The interrupted transaction was undone: the state from before is back.")
+            (What::Undone, "The interrupted transaction was undone: the state from before is back.")
         }
-        None if ended.is_some() => ("trial-ended", "A trial that was over has ended."),
-        None => ("nothing", "Nothing to recover."),
+        None if ended.is_some() => (What::TrialEnded, "A trial that was over has ended."),
+        None => (What::Nothing, "Nothing to recover."),
     };
     let output = &mut context.output;
     Output::after_the_fact(
-        output.json(&document(word, ended)).and_then(|()| output.text(&format!("{sentence}\n"))),
+        output.json(&document(what, ended)).and_then(|()| output.text(&format!("{sentence}\n"))),
     );
     Ok(Exit::Done)
 }
 
-fn document(recovered: &str, ended: Option<TrialEnd>) -> serde_json::Value {
+fn document(recovered: What, ended: Option<TrialEnd>) -> Document {
     let trial = ended.map(|ended| match ended {
-        TrialEnd::Confirmed(generation) => json!({ "generation": generation, "end": "confirmed" }),
-        TrialEnd::Expired(generation) => json!({ "generation": generation, "end": "expired" }),
+        TrialEnd::Confirmed(generation) => EndedTrial { generation, end: HowEnded::Confirmed },
+        TrialEnd::Expired(generation) => EndedTrial { generation, end: HowEnded::Expired },
     });
-    json!({ "format": FORMAT, "recovered": recovered, "trial": trial })
+    Document { format: Format, recovered, trial }
 }

@@ -1,10 +1,20 @@
 //! `rollback`: an earlier generation returns, as a new transaction.
 
 use super::apply::{say_too_late, show};
-use super::{Context, history, record_error};
+use super::{Context, confirm, history, plan, record_error};
 use crate::error::{Error, Exit};
 use crate::state::MarkBook;
 use crate::transaction::{Aim, Draft, Purpose, SavedGeneration};
+
+/// The plan that was carried out; while a trial waited, what became of that.
+#[derive(serde::Serialize, schemars::JsonSchema)]
+#[serde(untagged)]
+#[schemars(rename = "RolledBack")]
+#[expect(dead_code, reason = "each is printed by itself; this is for the schema")]
+pub(super) enum Answer {
+    Plan(plan::Document),
+    Trial(confirm::Document),
+}
 
 pub(super) fn run(
     context: &mut Context,

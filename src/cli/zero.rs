@@ -2,15 +2,27 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::json;
-
 use super::groups::Selection;
-use super::output::{FORMAT, Output};
+use super::output::{Format, Output};
 use super::{Context, record_error};
 use crate::backend::KernelDirector;
 use crate::backend::ipvs::KernelIpvs;
 use crate::error::{Error, Exit};
 use crate::transaction::Cause;
+
+/// What counts from zero.
+#[derive(serde::Serialize, schemars::JsonSchema)]
+pub(super) struct Document {
+    format: Format,
+    zeroed: Zeroed,
+}
+
+/// How many of each.
+#[derive(serde::Serialize, schemars::JsonSchema)]
+struct Zeroed {
+    mark_rules: usize,
+    services: usize,
+}
 
 pub(super) fn run(context: &mut Context, names: &[String], no_wait: bool) -> Result<Exit, Error> {
     let session = context.session("zero", no_wait)?;
@@ -47,9 +59,7 @@ pub(super) fn run(context: &mut Context, names: &[String], no_wait: bool) -> Res
 }
 
 fn show(output: &mut Output, marks: usize, services: usize) -> Result<(), Error> {
-    output.json(
-        &json!({ "format": FORMAT, "zeroed": { "mark_rules": marks, "services": services } }),
-    )?;
+    output.json(&Document { format: Format, zeroed: Zeroed { mark_rules: marks, services } })?;
     output.text(&format!(
         "Counting from zero: {marks} mark rule{}, {services} service{}.\n",
         if marks == 1 { "" } else { "s" },

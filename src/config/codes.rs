@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use crate::model::schema_of_text;
+
 /// The page that describes every code.
 const PAGE: &str = include_str!("../../docs/errors.md");
 
@@ -203,6 +205,8 @@ impl serde::Serialize for Code {
         serializer.serialize_str(self.as_str())
     }
 }
+
+schema_of_text!(Code, "The code of an error; `fwmarkctl explain` tells more.", "^E[0-9]{4}$");
 
 #[cfg(test)]
 mod tests {

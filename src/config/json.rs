@@ -1,5 +1,8 @@
 //! Diagnostics as programs read them: the JSON twin of what people see.
 
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Serialize, Serializer};
 
 use super::codes::Code;
@@ -9,31 +12,44 @@ use super::diagnostic::{ConfigErrors, Diagnostic, Label};
 #[derive(Serialize)]
 struct Document<'e> {
     format: u32,
-    error: Error<'e>,
+    error: ConfigError<'e>,
 }
 
 /// The first error, for those who show one, and all of them.
-#[derive(Serialize)]
-struct Error<'e> {
+#[derive(Serialize, JsonSchema)]
+pub struct ConfigError<'e> {
+    #[schemars(extend("const" = "config"))]
     kind: &'static str,
+    /// The first error in a sentence.
     message: &'e str,
+    /// What mends it.
     hint: Option<&'e str>,
+    /// Where it is.
     spans: Vec<Span<'e>>,
+    /// All that were found.
     errors: &'e [Diagnostic],
+    /// How many more there are, where they are too many.
     #[serde(skip_serializing_if = "Option::is_none")]
     omitted: Option<usize>,
 }
 
-#[derive(Serialize)]
+/// One mistake in the configuration, or something in it that deserves a warning.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Diagnostic")]
 struct Entry<'e> {
     code: Code,
+    /// It in a sentence.
     message: &'e str,
+    /// What mends it.
     hint: Option<&'e str>,
+    /// The group that it is about.
     group: Option<&'e str>,
+    /// Where it is; the first is where it shows.
     spans: Vec<Span<'e>>,
 }
 
-#[derive(Serialize)]
+/// A place in a file; lines and columns count from 1.
+#[derive(Serialize, JsonSchema)]
 struct Span<'e> {
     file: &'e str,
     line: usize,
@@ -60,17 +76,33 @@ impl Serialize for Diagnostic {
     }
 }
 
+impl JsonSchema for Diagnostic {
+    fn schema_name() -> Cow<'static, str> {
+        Entry::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        Entry::json_schema(generator)
+    }
+}
+
 impl Serialize for ConfigErrors {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let first = self.diagnostics.first();
-        let error = Error {
+        Document { format: 1, error: ConfigError::of(self) }.serialize(serializer)
+    }
+}
+
+impl<'e> ConfigError<'e> {
+    /// The twin of some errors.
+    pub fn of(errors: &'e ConfigErrors) -> Self {
+        let first = errors.diagnostics.first();
+        Self {
             kind: "config",
             message: first.map_or("", |first| &first.message),
             hint: first.and_then(|first| first.help.as_deref()),
             spans: first.map_or(Vec::new(), |first| spans(&first.labels)),
-            errors: &self.diagnostics,
-            omitted: (self.omitted > 0).then_some(self.omitted),
-        };
-        Document { format: 1, error }.serialize(serializer)
+            errors: &errors.diagnostics,
+            omitted: (errors.omitted > 0).then_some(errors.omitted),
+        }
     }
 }

@@ -72,7 +72,7 @@ impl Matches {
     /// A sentence where there are none, or where a group cannot ask what is asked.
     pub(super) fn keys(&self) -> Result<Vec<MarkKey>, String> {
         if let Some(other) = &self.other {
-            return Err(format!("it asks for {other}, which a group cannot ask for"));
+            return Err(format!("it asks for {other}: a group cannot ask for that"));
         }
         if self.marked {
             return Err("it changes marks that are there".to_owned());
@@ -178,14 +178,16 @@ pub(super) fn prefixes(first: IpAddr, last: IpAddr) -> Option<Vec<Prefix>> {
 /// `ADDRESS`, `ADDRESS/LENGTH` or `ADDRESS/MASK`; the inner `None` is every address.
 pub(super) fn destination(text: &str) -> Result<Option<Prefix>, String> {
     let (address, length) = text.split_once('/').map_or((text, None), |(a, b)| (a, Some(b)));
-    let known: IpAddr = address.parse().map_err(|_| format!("'{address}' is no address"))?;
+    let known: IpAddr = address.parse().map_err(|_| format!("'{address}', which is no address"))?;
     let family = Family::of(known);
     let length: u8 = match length {
         None => family.bits(),
         Some(text) => match (text.parse(), text.parse::<IpAddr>()) {
             (Ok(length), _) => length,
-            (_, Ok(mask)) => length_of(mask).ok_or_else(|| format!("the mask {mask} has holes"))?,
-            _ => return Err(format!("'/{text}' is no prefix length")),
+            (_, Ok(mask)) => {
+                length_of(mask).ok_or_else(|| format!("the mask {mask} with holes"))?
+            }
+            _ => return Err(format!("'/{text}', which is no prefix length")),
         },
     };
     if length == 0 {
@@ -193,7 +195,7 @@ pub(super) fn destination(text: &str) -> Result<Option<Prefix>, String> {
     }
     match Prefix::new(known, length) {
         Ok(prefix) if prefix.address().is_unspecified() => {
-            Err(format!("{prefix} begins at the unspecified address"))
+            Err(format!("{prefix}, which begins at the unspecified address"))
         }
         Ok(prefix) | Err(InvalidPrefix::HostBits { network: prefix, .. }) => Ok(Some(prefix)),
         Err(error) => Err(error.to_string()),

@@ -19,6 +19,7 @@ mod matches;
 mod nft;
 mod notes;
 mod range;
+mod sources;
 mod turn;
 mod walk;
 mod words;

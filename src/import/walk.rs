@@ -12,11 +12,11 @@ use crate::model::{GroupName, Mark};
 use crate::state::MarkKey;
 
 /// Jumps in jumps; the kernel's own bound (`NFT_JUMP_STACK_SIZE`, `nf_tables.h`).
-const MAX_DEPTH: usize = 16;
+pub(super) const MAX_DEPTH: usize = 16;
 
 /// Rules that are looked at, and rules that let packets go: chains that call each other
 /// twice double at each step, and nobody writes so many by hand.
-const MAX_RULES: usize = 400_000;
+pub(super) const MAX_RULES: usize = 400_000;
 const MAX_EXITS: usize = 256;
 
 /// What a rule does with what it matches.

@@ -64,6 +64,8 @@ impl serde::Serialize for GroupName {
     }
 }
 
+super::schema_of_text!(GroupName, "The name of a group.", "^[a-z0-9][a-z0-9_.-]{0,62}$");
+
 /// Which marks a group has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MarkChoice {

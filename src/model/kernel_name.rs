@@ -55,3 +55,5 @@ impl serde::Serialize for KernelName {
         serializer.serialize_str(self.as_str())
     }
 }
+
+super::schema_of_text!(KernelName, "A name that the kernel knows, such as that of a scheduler.");

@@ -4,7 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 
 /// A transport protocol that IPVS schedules.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Protocol {
     /// TCP, protocol 6.
@@ -153,6 +155,8 @@ impl serde::Serialize for PortRange {
         serializer.collect_str(self)
     }
 }
+
+super::schema_of_text!(PortRange, "A port, a range such as 8000-8100, or `any`.");
 
 /// Ports of one protocol: `80/tcp`, `8000-8100/udp`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]

@@ -81,6 +81,21 @@ impl serde::Serialize for Mark {
     }
 }
 
+impl schemars::JsonSchema for Mark {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Mark".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "description": "A mark, whole.",
+            "type": "integer",
+            "minimum": 1,
+            "maximum": u32::MAX,
+        })
+    }
+}
+
 /// The marks from first to last, both inclusive: where automatic marks come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MarkRange {

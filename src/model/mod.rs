@@ -7,6 +7,7 @@
 mod director;
 mod forwarding;
 mod group;
+mod json_schema;
 mod kernel_name;
 mod listener;
 mod mark;
@@ -23,6 +24,7 @@ pub use director::{
 };
 pub use forwarding::{Forwarding, Tunnel, TunnelChecksum};
 pub use group::{Group, GroupName, InvalidGroupName, MarkChoice, Via};
+pub(crate) use json_schema::schema_of_text;
 pub use kernel_name::{InvalidKernelName, KernelName};
 pub use listener::{InvalidPorts, Listener, Listeners, PortRange, Protocol};
 pub use mark::{InvalidMark, Mark, MarkRange};

@@ -13,7 +13,7 @@ use crate::model::{GroupName, Marker};
 use crate::state::{ROUTE_TABLE, RULE_PRIORITY, SettingKey, SourceEntry};
 
 /// When a change happens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
     /// Before the marks switch.
@@ -25,7 +25,7 @@ pub enum Phase {
 }
 
 /// What kind of change it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
     /// It did not exist.
@@ -37,7 +37,7 @@ pub enum Action {
 }
 
 /// What is changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Object {
     /// Which packets get which mark.
@@ -78,7 +78,7 @@ impl Object {
 }
 
 /// One change, as `plan` shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct ChangeLine {
     /// When.
     pub phase: Phase,
@@ -97,7 +97,9 @@ pub struct ChangeLine {
 }
 
 /// How many changes there are of each kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema,
+)]
 pub struct Summary {
     /// New things.
     pub add: usize,

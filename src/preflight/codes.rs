@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use crate::model::schema_of_text;
+
 /// The page that describes every code.
 const PAGE: &str = include_str!("../../docs/doctor.md");
 
@@ -120,6 +122,8 @@ impl serde::Serialize for Code {
         serializer.serialize_str(self.as_str())
     }
 }
+
+schema_of_text!(Code, "The code of a finding; `fwmarkctl explain` tells more.", "^D[0-9]{4}$");
 
 #[cfg(test)]
 mod tests {

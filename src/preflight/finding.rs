@@ -8,7 +8,7 @@ use super::codes::Code;
 use crate::model::GroupName;
 
 /// How bad a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
     /// Traffic of a group does not get through.
@@ -20,7 +20,7 @@ pub enum Severity {
 }
 
 /// One cause, with every group that it concerns.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Finding {
     /// Its stable code.
     pub code: Code,
@@ -39,7 +39,7 @@ pub struct Finding {
 }
 
 /// Something that could not be looked at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Unchecked {
     /// What.
     pub what: String,
@@ -48,7 +48,7 @@ pub struct Unchecked {
 }
 
 /// What the doctor found.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, schemars::JsonSchema)]
 pub struct Report {
     /// The worst first.
     pub findings: Vec<Finding>,

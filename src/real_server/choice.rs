@@ -7,7 +7,7 @@ use super::{Method, Vip};
 use crate::model::{Family, Forwarding, Group, GroupName, Prefix, RealServer, Tunnel};
 
 /// By what the groups were chosen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Chosen {
     /// One of their real servers has an address of this machine.

@@ -41,7 +41,9 @@ pub use status::{Gateway, Neighbours, Row, Status};
 pub use sysctl::{Conf, Key, Sysctl};
 
 /// How the director sends packets to this machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Method {
     /// Direct routing: the VIP is on `lo`.

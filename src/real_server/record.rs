@@ -21,7 +21,7 @@ pub struct Deed {
 }
 
 /// Why a record that was found says nothing of this kernel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Useless {
     /// The machine was booted since.

@@ -11,7 +11,19 @@ use super::sysctl::{Conf, Key, Sysctl};
 use crate::model::{Family, Prefix};
 
 /// A device that takes packets for VIPs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Device {
     /// Loopback.
@@ -59,7 +71,19 @@ impl fmt::Display for Device {
 
 /// One thing that is so on a real server. The order is that in which they are made; they
 /// are undone in the other one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase", tag = "what")]
 pub enum Setting {
     /// A tunnel's device is there.
@@ -101,7 +125,7 @@ impl fmt::Display for Setting {
 }
 
 /// A VIP, and how packets for it come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
 pub struct Vip {
     /// The address, or all of a prefix.
     pub prefix: Prefix,

@@ -11,7 +11,7 @@ use super::situation::Situation;
 use super::sysctl::Key;
 
 /// A device on which clients and directors ask by ARP, and what is in force there.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Neighbours {
     /// The device.
     pub device: String,
@@ -24,7 +24,7 @@ pub struct Neighbours {
 }
 
 /// Where answers go that a director has to translate.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Gateway {
     /// Where they should go.
     pub director: IpAddr,

@@ -10,7 +10,19 @@ use serde::{Deserialize, Serialize};
 
 /// Where a parameter is set. The kernel takes the greater of that of `all` and that of the
 /// device, for all three of [`Key`] (`IN_DEV_MAXCONF`, `linux/inetdevice.h`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Conf {
     /// All devices.
@@ -22,7 +34,19 @@ pub enum Conf {
 }
 
 /// Which parameter (`Documentation/networking/ip-sysctl.rst` of the kernel).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Key {
     /// Who is told by ARP that an address is here.
@@ -67,7 +91,20 @@ impl Key {
 }
 
 /// A parameter of one place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
+#[schemars(inline)]
 pub struct Sysctl {
     /// Where.
     pub conf: Conf,

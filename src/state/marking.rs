@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 
 use crate::model::{Family, GroupName, Mark, PortRange, Prefix, Protocol};
 
@@ -84,3 +85,16 @@ impl fmt::Display for MarkEntry {
 
 /// All entries, in the order of their keys.
 pub type Marking = BTreeMap<MarkKey, MarkEntry>;
+
+/// The entry of a whole address that a packet meets first: the one with its port, else the
+/// one for every port. Port 0 is no port.
+pub fn entry_of_host(
+    marking: &Marking,
+    address: IpAddr,
+    protocol: Protocol,
+    port: u16,
+) -> Option<(&MarkKey, &MarkEntry)> {
+    let destination = Prefix::host(address);
+    let of = |ports| marking.get_key_value(&MarkKey { destination, protocol, ports });
+    PortRange::single(port).ok().and_then(of).or_else(|| of(PortRange::ANY))
+}

@@ -18,7 +18,7 @@ mod source;
 pub use classic::{ClassicRule, MULTIPORT_SLOTS, classic_rules};
 pub use ledger::{Fingerprint, Ledger, LedgerEntry, Record, TransactionId};
 pub use mark_book::{MarkBook, MarkHolder};
-pub use marking::{Lookup, MarkEntry, MarkKey, Marking};
+pub use marking::{Lookup, MarkEntry, MarkKey, Marking, entry_of_host};
 pub use observation::{Frame, Generation, MarkRuleset, MarkingHalf, Observation, OptionalChains};
 pub use service::{
     Destination, DestinationKey, InvalidServiceKey, Method, Netmask, ServiceFlags, ServiceKey,

@@ -6,11 +6,12 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::model::schema_of_text;
 use crate::plan::Summary;
 use crate::state::{DirectorState, Generation, Record, ServiceKey};
 
 /// Who runs a transaction, for the history.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Author {
     /// The user.
     pub user: String,
@@ -81,6 +82,12 @@ impl Serialize for Purpose {
     }
 }
 
+schema_of_text!(
+    Purpose,
+    "What a transaction was for.",
+    "^(apply|trial|confirm|clear|restore|end of trial [0-9]+|rollback to [0-9]+)$"
+);
+
 impl<'de> Deserialize<'de> for Purpose {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
@@ -137,7 +144,7 @@ impl Intent {
 }
 
 /// How a transaction ended, for the history.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ending {
     /// As it was meant; the kernel was read back.

@@ -199,11 +199,17 @@ fn id() -> impl Strategy<Value = Option<&'static str>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 80, failure_persistence: None, rng_seed: proptest::test_runner::RngSeed::Fixed(4), ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 80, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_bytes_end(bytes in prop::collection::vec(any::<u8>(), 0..3_000), id in id()) {
         read(&String::from_utf8_lossy(&bytes), id);
+    }
+
+    #[test]
+    fn any_words_end(words in prop::collection::vec(prop::sample::select(&WORDS[..]), 0..60), id in id()) {
+        read(&words.join(" "), id);
+        read(&words.concat(), id);
     }
 
     #[test]

@@ -24,6 +24,10 @@ fn a_file_of_another_kind_is_refused_with_its_line() {
     write("outside", b"\n-A PREROUTING -j ACCEPT\n");
     write("quoted", b"*mangle\n-A PREROUTING -m comment --comment \"web\n");
     write("inside", b"*mangle\nfoo\n");
+    write(
+        "cut",
+        b"*mangle\n-A PREROUTING -d 10.0.0.1/32 -p tcp --dport 80 -j MARK --set-xmark 0x4c",
+    );
     write("binary", b"-A -f 10\n\xff\xfe\n");
     for (arguments, expected) in [
         (["ipvsadm", "rules.v4"], "rules.v4:2: this is not a dump of ipvsadm -Sn"),
@@ -38,6 +42,10 @@ fn a_file_of_another_kind_is_refused_with_its_line() {
             "quoted:2: this is not a dump of iptables-save: a quotation is open",
         ),
         (["iptables", "inside"], "inside:2: this is not a dump of iptables-save"),
+        (
+            ["iptables", "cut"],
+            "cut:2: this is not a dump of iptables-save: the table mangle has no COMMIT",
+        ),
         (["nft", "ruleset"], "ruleset:1: this is not the output of nft -j list ruleset"),
         (["nft", "broken"], "broken:2: this is not the output of nft -j list ruleset"),
         (["nft", "other"], "other:1: this is not the output of nft -j list ruleset"),

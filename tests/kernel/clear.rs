@@ -8,7 +8,7 @@ fn clear_removes_all_that_is_ours() {
     let lab = web_and_mail();
     let (code, document) = lab.director().json(&["clear", "--yes"], "");
     assert_eq!((code, &document["summary"]["remove"]), (0, &5.into()), "{document:#}");
-    let [rules, services] = lab.director().dump();
+    let (rules, services) = (lab.director().ruleset(), lab.director().ipvsadm_save());
     assert_eq!((rules.as_str(), services.as_str()), ("", ""));
     assert_eq!(lab.client().tcp(CLIENT, WEB), Err(Failure::Refused));
 

@@ -212,6 +212,32 @@ fn the_plugin_of_netfilter_persistent_starts_saves_and_flushes() {
     director.in_sync(WEB).unwrap();
 }
 
+/// What is saved while marks are in sets loads on a director that has none yet.
+#[test]
+fn what_the_plugin_saves_loads_after_a_boot() {
+    let director = Director::alone();
+    let sets = WEB.replacen(
+        '[',
+        "[director]\nbackend = \"iptables\"\nvariant = \"nft\"\nmax-rules = 0\n[",
+        1,
+    );
+    director.apply(&sets);
+    director.command("iptables-nft").args("-A INPUT -p tcp --dport 23 -j DROP".split(' ')).ok();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("rules.v4");
+    let saved = director.command("iptables-nft-save").arg("-c").ok();
+    assert!(saved.contains("--map-set fwmarkctl-a-port4"), "{saved}");
+    let restore = |text: &str| Director::alone().command("iptables-nft-restore").stdin(text).run();
+    assert_ne!(restore(&saved).code, Some(0), "the sets are not there");
+
+    std::fs::write(&file, &saved).unwrap();
+    plugin(&director, "save").env("FWMARKCTL_SAVED_RULES", folder.path().to_str().unwrap()).ok();
+    let saved = std::fs::read_to_string(&file).unwrap();
+    assert!(saved.contains("--dport 23 -j DROP") && !saved.contains("FWMARKCTL"), "{saved}");
+    assert_eq!(restore(&saved).code, Some(0), "{saved}");
+    director.in_sync(&sets).unwrap();
+}
+
 #[test]
 fn a_flush_empties_our_chains_of_iptables_and_no_others() {
     let director = Director::alone();

@@ -112,3 +112,77 @@ fn counters_stay_with_their_rules() {
         assert!(text.contains("[7:420] -A PREROUTING -s 10.0.0.1/32 -j ACCEPT"), "{text}");
     }
 }
+
+/// A chain at a hook costs every packet, and that of the table nat has connections tracked.
+#[test]
+fn no_hook_stays_where_only_we_had_a_rule() {
+    let full_nat = config("nft", "80", true).replace("real =", "forward = \"fullnat\"\nreal =");
+    let director = Director::alone();
+    let hooks = |director: &Director| {
+        let ruleset = director.nft_ruleset();
+        ruleset.lines().filter(|line| line.contains(" hook ")).count()
+    };
+    director.apply(&full_nat);
+    assert_eq!(hooks(&director), 4, "PREROUTING and POSTROUTING of both families");
+    director.apply(&config("nft", "80", false));
+    assert_eq!(hooks(&director), 1, "{}", director.nft_ruleset());
+    director.fwmarkctl(&["clear", "--yes"]).ok();
+    assert_eq!(hooks(&director), 0, "{}", director.nft_ruleset());
+
+    director.apply(&full_nat);
+    iptables(&director, "iptables-nft", "-t nat -A POSTROUTING -s 10.0.0.1 -j ACCEPT");
+    iptables(&director, "iptables-nft", "-t mangle -P PREROUTING DROP");
+    director.fwmarkctl(&["clear", "--yes"]).ok();
+    let left = director.nft_ruleset();
+    assert_eq!(hooks(&director), 2, "{left}");
+    assert!(left.contains("priority mangle; policy drop;") && left.contains("10.0.0.1"), "{left}");
+}
+
+/// Whoever is killed between the two families leaves each with other sets.
+#[test]
+fn families_that_look_into_two_banks_of_sets_are_mended() {
+    for variant in VARIANTS {
+        let director = Director::alone();
+        let sets = |ports: &str| {
+            let keys = "backend = \"iptables\"\nmax-rules = 0\n";
+            config(variant, ports, true).replace("backend = \"iptables\"\n", keys)
+        };
+        let with_input = |tool: &str, text: &str| director.command(tool).stdin(text).ok();
+        director.apply(&sets("80"));
+        let six = iptables(&director, &format!("ip6tables-{variant}-save"), "-t mangle");
+        let saved = director.command("ipset").arg("save").ok();
+        director.apply(&sets("80, 443"));
+        // IPv6 as it was before.
+        let of_six = |line: &&str| line.split(' ').nth(1).is_some_and(|name| name.ends_with('6'));
+        let of_six: String =
+            saved.lines().filter(of_six).fold(String::new(), |all, line| all + line + "\n");
+        director.command("ipset").arg("restore").stdin(&of_six).ok();
+        with_input(&format!("ip6tables-{variant}-restore"), &six);
+        assert!(director.in_sync(&sets("80, 443")).is_err(), "{variant}");
+
+        director.apply(&sets("80, 443"));
+        director.in_sync(&sets("80, 443")).unwrap();
+        let names = director.command("ipset").args(["list", "-n"]).ok();
+        assert_eq!(names.lines().count(), 10, "{variant}: five sets a family: {names}");
+        director.fwmarkctl(&["clear", "--yes"]).ok();
+        assert_eq!(director.command("ipset").args(["list", "-n"]).ok(), "", "{variant}");
+    }
+}
+
+/// A set that somebody else's rule looks into stays, which is told, until that has gone.
+#[test]
+fn a_set_that_somebody_else_uses_is_told_and_goes_later() {
+    let director = Director::alone();
+    let keys = "backend = \"iptables\"\nmax-rules = 0\n";
+    let sets = config("nft", "80", false).replace("backend = \"iptables\"\n", keys);
+    director.apply(&sets);
+    iptables(&director, "iptables-nft", "-A INPUT -m set --match-set fwmarkctl-a-port4 dst,dst");
+    let cleared = director.fwmarkctl(&["clear", "--yes"]).run();
+    assert_eq!(cleared.code, Some(0), "{cleared:?}");
+    let told = "fwmarkctl-a-port4 cannot be removed: a rule that is not ours looks into it";
+    assert!(cleared.stderr.contains(told), "{}", cleared.stderr);
+    iptables(&director, "iptables-nft", "-F INPUT");
+    director.fwmarkctl(&["clear", "--yes"]).ok();
+    let is_gone = || director.command("ipset").args(["list", "-n"]).ok().is_empty();
+    crate::scene::until("the set is gone", is_gone);
+}

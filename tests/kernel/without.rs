@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that can't go on panics")]
 
 use std::fs;
+use std::path::Path;
 use std::process::{Command, Output};
 
 const CONFIG: &str = r#"
@@ -22,22 +23,26 @@ fn missing() -> Option<(&'static str, &'static str)> {
     }
 }
 
-/// Runs fwmarkctl with the configuration and a state folder of its own, of which it says
-/// whether there is anything in it afterwards.
-fn fwmarkctl(args: &[&str]) -> (Output, bool) {
-    let folder = tempfile::tempdir().unwrap();
-    let config = folder.path().join("web.toml");
-    let state = folder.path().join("state");
-    fs::write(&config, CONFIG).unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_fwmarkctl"))
-        .args(["--config".as_ref(), config.as_os_str()])
-        .args(["--state-dir".as_ref(), state.as_os_str()])
+/// Runs fwmarkctl with a configuration and the state folder of `folder`.
+fn fwmarkctl_in(folder: &Path, config: &str, args: &[&str]) -> Output {
+    let file = folder.join("web.toml");
+    fs::write(&file, config).unwrap();
+    Command::new(env!("CARGO_BIN_EXE_fwmarkctl"))
+        .args(["--config".as_ref(), file.as_os_str()])
+        .args(["--state-dir".as_ref(), folder.join("state").as_os_str()])
         .args(args)
         .output()
-        .unwrap();
+        .unwrap()
+}
+
+/// Runs it with a state folder of its own, of which it says whether there is anything in it
+/// afterwards.
+fn fwmarkctl(args: &[&str]) -> (Output, bool) {
+    let folder = tempfile::tempdir().unwrap();
+    let output = fwmarkctl_in(folder.path(), CONFIG, args);
     // The lock's file holds nothing to remember.
     let remembers = |entry: fs::DirEntry| entry.file_name() != "lock";
-    let remembered = fs::read_dir(&state)
+    let remembered = fs::read_dir(folder.path().join("state"))
         .is_ok_and(|mut entries| entries.any(|entry| remembers(entry.unwrap())));
     (output, remembered)
 }
@@ -56,7 +61,10 @@ fn other_half() -> String {
 #[test]
 fn what_needs_the_kernel_names_the_module_and_changes_nothing() {
     let Some((module, sentence)) = missing() else { return };
-    for args in [&["apply"] as &[&str], &["plan"], &["status"], &["connections"]] {
+    let mut commands = vec![&["apply"] as &[&str], &["plan"], &["status"]];
+    // Without nf_tables there are no connections of ours, unless iptables marks them.
+    commands.extend((module == "ip_vs").then_some(&["connections"] as &[&str]));
+    for args in commands {
         let (output, remembered) = fwmarkctl(args);
         let said = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{args:?}: {said}");
@@ -73,4 +81,34 @@ fn what_only_reads_the_configuration_works() {
         let (output, _) = fwmarkctl(args);
         assert!(output.status.success(), "{args:?}: {output:?}");
     }
+}
+
+/// Old directors have iptables, and nothing of nf_tables.
+#[test]
+fn a_director_of_iptables_needs_no_nf_tables() {
+    let Some(("nf_tables", _)) = missing() else { return };
+    // Of this thread, and of what it starts.
+    nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
+    assert!(Command::new("ip").args(["link", "set", "lo", "up"]).status().unwrap().success());
+    let folder = tempfile::tempdir().unwrap();
+    let config = format!("[director]\nbackend = \"iptables\"\n{CONFIG}");
+    let run = |args: &[&str]| {
+        let output = fwmarkctl_in(folder.path(), &config, args);
+        assert_eq!(output.status.code(), Some(0), "{args:?}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let marks = || {
+        let saved = Command::new("iptables-legacy-save").args(["-t", "mangle"]).output().unwrap();
+        String::from_utf8(saved.stdout).unwrap()
+    };
+    run(&["apply"]);
+    assert!(marks().contains("-A FWMARKCTL -d 172.18.100.7/32 "), "{}", marks());
+    assert_ne!(other_half(), "");
+    for args in [&["plan", "--detailed-exitcode"] as &[&str], &["status", "--check"], &["stats"]] {
+        run(args);
+    }
+    assert!(run(&["export"]).contains("[group.web]"));
+    run(&["clear", "--yes"]);
+    assert!(!marks().contains("FWMARKCTL"), "{}", marks());
+    assert_eq!(other_half(), "");
 }

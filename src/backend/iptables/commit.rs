@@ -12,11 +12,11 @@ use super::decode::{Meaning, meaning};
 use super::program::Programs;
 use super::read::{Found, Jumps, set_error};
 use super::sets;
-use crate::backend::ipset::{Ipset, IpsetError};
+use crate::backend::ipset::{Ipset, IpsetError, SetFound};
 use crate::backend::{Count, MarkCounts, NetfilterError};
 use crate::model::{Family, Form, Variant};
 use crate::render::iptables::{
-    Bank, Chains, LEDGER, MARKS, RuleText, SOURCES, chains, involves, output_jump,
+    Bank, Chains, LEDGER, MARKS, RuleText, SOURCES, SetRole, chains, involves, output_jump,
     postrouting_jump, prerouting_jump,
 };
 use crate::state::{MarkRuleset, SourceKey};
@@ -35,6 +35,8 @@ struct Step {
     back: [String; 2],
     /// The table nat without what is not needed any more; nothing where it is that already.
     last: String,
+    /// The built-in chains out of which the last jump goes; nothing where they stay.
+    hooks: String,
 }
 
 /// Makes `next` of what was found.
@@ -46,23 +48,24 @@ pub(super) fn commit(
     found: &Found,
     next: &MarkRuleset,
 ) -> Result<(), NetfilterError> {
-    let bank = if next.form == Form::Sets { found.bank.other() } else { Bank::A };
-    let filled = fill(found, next, bank);
-    if let Err(error) = filled {
-        empty(bank);
+    if let Err(error) = fill(found, next) {
+        empty_next(found);
         return Err(set_error(error));
     }
     let counts = Counts { marks: &found.value.counts, sources: &found.source_counts };
     let steps: Vec<Step> = Family::BOTH
         .into_iter()
-        .filter_map(|family| step(Programs { variant, family }, found, next, bank, counts))
+        .filter_map(|family| step(Programs { variant, family }, found, next, counts))
         .collect();
     let committed = carry_out(&steps);
+    if committed.is_ok() {
+        steps.iter().for_each(unhook);
+    }
     match &committed {
-        Ok(()) if found.ruleset().form == Form::Sets => leave(found.bank),
+        Ok(()) => found.banks.iter().for_each(|(family, bank)| leave(*family, *bank)),
         // What is changed in part may look into them.
-        Err(error) if next.form == Form::Sets && !error.is_uncertain() => empty(bank),
-        _ => {}
+        Err(error) if next.form == Form::Sets && !error.is_uncertain() => empty_next(found),
+        Err(_) => {}
     }
     committed
 }
@@ -114,21 +117,17 @@ impl Counts<'_> {
     }
 }
 
-fn step(
-    programs: Programs,
-    found: &Found,
-    next: &MarkRuleset,
-    bank: Bank,
-    counts: Counts<'_>,
-) -> Option<Step> {
+fn step(programs: Programs, found: &Found, next: &MarkRuleset, counts: Counts<'_>) -> Option<Step> {
     let family = programs.family;
+    let bank = next_bank(found, family);
+    let bank_before = found.banks.get(&family).copied().unwrap_or_default();
     let there = found.families.get(&family).cloned().unwrap_or_default();
     let wanted = involves(next, family).then(|| chains(next, family, bank));
     if !there.is_there() && wanted.is_none() {
         return None;
     }
     let ruleset = found.ruleset();
-    let before = involves(ruleset, family).then(|| chains(ruleset, family, found.bank));
+    let before = involves(ruleset, family).then(|| chains(ruleset, family, bank_before));
     // New sources beside the old ones, until nothing is marked for these any more.
     let mut both = MarkRuleset { sources: ruleset.sources.clone(), ..next.clone() };
     both.sources.extend(next.sources.iter().map(|(key, entry)| (*key, entry.clone())));
@@ -152,7 +151,28 @@ fn step(
     let old = before.filter(|_| there.has_mangle());
     let mut undo = String::new();
     text.mangle(&mut undo, old.as_ref(), &jumps, wanted.is_some());
-    Some(Step { programs, forth, back: [undo, undo_nat], last })
+    let stays = |(table, chain): &(&str, &str)| match (*table, *chain) {
+        ("nat", _) => !new.sources.is_empty(),
+        (_, "OUTPUT") => new.output,
+        _ => wanted.is_some(),
+    };
+    let leaves = there.only_ours.iter().filter(|hook| !stays(hook));
+    let mut hooks = String::new();
+    leaves.for_each(|(table, chain)| line(&mut hooks, &format!("*{table}\n-X {chain}\nCOMMIT")));
+    Some(Step { programs, forth, back: [undo, undo_nat], last, hooks })
+}
+
+/// Takes the built-in chains away that only we used: in the variant of nf_tables they are
+/// made by the first rule, and stay at their hooks after the last one; that of the table nat
+/// has every connection tracked. A chain that somebody has begun to use meanwhile is refused,
+/// and stays.
+fn unhook(step: &Step) {
+    if step.programs.variant == Variant::Nft
+        && !step.hooks.is_empty()
+        && let Err(error) = step.programs.restore(&step.hooks, false)
+    {
+        tracing::debug!(%error, "a built-in chain stays");
+    }
 }
 
 /// How tables are written.
@@ -238,17 +258,23 @@ fn line(text: &mut String, line: &str) {
     text.push('\n');
 }
 
-/// Makes the sets of a bank that nothing looks into yet.
-fn fill(found: &Found, next: &MarkRuleset, bank: Bank) -> Result<(), IpsetError> {
+/// The bank that the chains of a family do not look into.
+fn next_bank(found: &Found, family: Family) -> Bank {
+    found.banks.get(&family).map_or(Bank::A, |bank| bank.other())
+}
+
+/// Makes the sets that nothing looks into yet.
+fn fill(found: &Found, next: &MarkRuleset) -> Result<(), IpsetError> {
     if next.form != Form::Sets || next.is_absent() {
         return Ok(());
     }
     let mut ipset = Ipset::open()?;
-    leave(bank);
-    for left in ipset.headers(bank.prefix())? {
-        ipset.destroy(&left.name)?;
-    }
     for family in Family::BOTH.into_iter().filter(|family| involves(next, *family)) {
+        let bank = next_bank(found, family);
+        leave(family, bank);
+        for left in headers(&mut ipset, family, bank)? {
+            ipset.destroy(&left.name)?;
+        }
         for (definition, members) in
             sets::of_entries(&next.entries, &found.value.counts, family, bank)
         {
@@ -259,12 +285,19 @@ fn fill(found: &Found, next: &MarkRuleset, bank: Bank) -> Result<(), IpsetError>
     Ok(())
 }
 
+/// Removes what was filled and is not looked into.
+fn empty_next(found: &Found) {
+    for family in Family::BOTH {
+        empty(family, next_bank(found, family));
+    }
+}
+
 /// Removes the sets of a bank that nothing uses. Those that cannot be removed now are
 /// removed before the bank is filled again.
-pub(super) fn empty(bank: Bank) {
-    match remove(bank) {
-        Ok(0) => {}
-        Ok(left) => tracing::debug!(left, "sets are in use"),
+pub(super) fn empty(family: Family, bank: Bank) {
+    match remove(family, bank) {
+        Ok(used) if used.is_empty() => {}
+        Ok(used) => tracing::debug!(?used, "sets are in use"),
         Err(error) => tracing::debug!(%error, "sets are left"),
     }
 }
@@ -272,18 +305,35 @@ pub(super) fn empty(bank: Bank) {
 /// Removes the sets of a bank that has just been left. nf_tables lets go of what a rule
 /// used only when no CPU can be looking at the rule any more, in its own time
 /// (`nf_tables_trans_destroy_work`, `net/netfilter/nf_tables_api.c`).
-fn leave(bank: Bank) {
+fn leave(family: Family, bank: Bank) {
     let deadline = Instant::now() + PATIENCE;
-    while matches!(remove(bank), Ok(1..)) && Instant::now() < deadline {
-        std::thread::sleep(PAUSE);
-    }
+    let used = loop {
+        match remove(family, bank) {
+            Ok(used) if used.is_empty() => return,
+            Ok(_) if Instant::now() < deadline => std::thread::sleep(PAUSE),
+            Ok(used) => break used,
+            Err(error) => return tracing::debug!(%error, "sets are left"),
+        }
+    };
+    let names = used.join(", ");
+    tracing::warn!(
+        "{names} cannot be removed: a rule that is not ours looks into it (iptables-save, \
+         nft list ruleset)"
+    );
 }
 
-/// How many sets of a bank are left because something uses them.
-fn remove(bank: Bank) -> Result<usize, IpsetError> {
+/// The sets of a family that are left because something uses them.
+fn remove(family: Family, bank: Bank) -> Result<Vec<String>, IpsetError> {
     let mut ipset = Ipset::open()?;
     let (free, used): (Vec<_>, Vec<_>) =
-        ipset.headers(bank.prefix())?.into_iter().partition(|set| set.references == 0);
+        headers(&mut ipset, family, bank)?.into_iter().partition(|set| set.references == 0);
     free.iter().try_for_each(|set| ipset.destroy(&set.name))?;
-    Ok(used.len())
+    Ok(used.into_iter().map(|set| set.name).collect())
+}
+
+/// The sets of a bank that are a family's.
+fn headers(ipset: &mut Ipset, family: Family, bank: Bank) -> Result<Vec<SetFound>, IpsetError> {
+    let mut headers = ipset.headers(bank.prefix())?;
+    headers.retain(|set| SetRole::named(&set.name, family).is_some());
+    Ok(headers)
 }

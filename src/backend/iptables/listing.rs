@@ -1,6 +1,6 @@
 //! What `iptables-save -c` prints of a table, as rules of its chains.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::backend::Count;
 use crate::render::iptables::{RuleText, words};
@@ -16,6 +16,8 @@ pub(super) struct Listed {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Listing {
     pub(super) chains: BTreeMap<String, Vec<Listed>>,
+    /// The built-in ones that let pass what no rule decides.
+    accepting: BTreeSet<String>,
 }
 
 impl Listing {
@@ -28,8 +30,12 @@ impl Listing {
             match line.as_bytes().first() {
                 Some(b'*') => inside = line[1..] == *table,
                 Some(b':') if inside => {
-                    let name = line[1..].split(' ').next().unwrap_or_default();
+                    let mut words = line[1..].split(' ');
+                    let name = words.next().unwrap_or_default();
                     listing.chains.entry(name.to_owned()).or_default();
+                    if words.next() == Some("ACCEPT") {
+                        listing.accepting.insert(name.to_owned());
+                    }
                 }
                 Some(b'[' | b'-') if inside => listing.take(line),
                 _ => {}
@@ -56,6 +62,12 @@ impl Listing {
     /// The rules of a chain; `None` where there is none.
     pub(super) fn chain(&self, name: &str) -> Option<&[Listed]> {
         self.chains.get(name).map(Vec::as_slice)
+    }
+
+    /// Whether a built-in chain does nothing but for these rules.
+    pub(super) fn has_only(&self, chain: &str, rules: &[RuleText]) -> bool {
+        let listed = self.chain(chain).unwrap_or_default();
+        self.accepting.contains(chain) && listed.iter().map(|it| &it.rule).eq(rules.iter())
     }
 }
 

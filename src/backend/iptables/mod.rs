@@ -22,7 +22,7 @@ use self::read::Found;
 use super::{
     CountedRuleset, Generation, MarkRuleset, Netfilter, NetfilterError, Observed, settle_packets,
 };
-use crate::model::{Marker, Variant};
+use crate::model::{Family, Marker, Variant};
 use crate::plan::MarkSwitch;
 use crate::render::iptables::Bank;
 
@@ -74,8 +74,10 @@ impl Netfilter for Iptables {
         if !Path::new("/sys/module/ip_set").exists() {
             return;
         }
-        for bank in [Bank::A, Bank::B] {
-            commit::empty(bank);
+        for family in Family::BOTH {
+            for bank in Bank::BOTH {
+                commit::empty(family, bank);
+            }
         }
     }
 }

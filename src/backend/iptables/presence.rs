@@ -29,7 +29,7 @@ pub(super) fn may_hold(
         Variant::Nft => {
             let chains: &[&str] = if table == "nat" { &[SOURCES] } else { &[MARKS, LEDGER] };
             for chain in chains {
-                if chain_exists(family, table, chain)? {
+                if ask(family, table, chain)? == Some(true) {
                     return Ok(true);
                 }
             }
@@ -48,9 +48,16 @@ pub(super) fn legacy_tables(family: Family) -> String {
     read_to_string(format!("/proc/thread-self/net/{name}")).unwrap_or_default()
 }
 
-fn chain_exists(family: Family, table: &str, chain: &str) -> Result<bool, NetfilterError> {
+/// Whether this kernel has what the nf_tables variant stands on. Where it may not be asked,
+/// the answer is for what is done next to find.
+pub(super) fn has_nf_tables() -> bool {
+    !matches!(ask(Family::Ipv4, "mangle", MARKS), Ok(None))
+}
+
+/// Whether there is such a chain of nf_tables; `None` on a kernel without.
+fn ask(family: Family, table: &str, chain: &str) -> Result<Option<bool>, NetfilterError> {
     let mut socket = match Socket::open(Bus::Netfilter) {
-        Err(error) if is_unsupported(error.errno()) => return Ok(false),
+        Err(error) if is_unsupported(error.errno()) => return Ok(None),
         socket => socket?,
     };
     let sequence = socket.next_sequence();
@@ -68,9 +75,9 @@ fn chain_exists(family: Family, table: &str, chain: &str) -> Result<bool, Netfil
     });
     let refusals = socket.transact(&request, |_| Ok(()))?;
     match refusals.into_iter().next() {
-        None => Ok(true),
-        Some(refusal) if refusal.errno == Errno::NOENT => Ok(false),
-        Some(refusal) if is_unsupported(Some(refusal.errno)) => Ok(false),
+        None => Ok(Some(true)),
+        Some(refusal) if refusal.errno == Errno::NOENT => Ok(Some(false)),
+        Some(refusal) if is_unsupported(Some(refusal.errno)) => Ok(None),
         Some(refusal) if refusal.errno == Errno::PERM => Err(NetfilterError::Privilege),
         Some(refusal) => Err(NetlinkError::Refused(refusal).into()),
     }

@@ -198,12 +198,12 @@ impl From<Failure> for NetfilterError {
         // Both variants count from 1; the one on nf_tables names the line behind at times.
         let line =
             line.flatten().and_then(|number: usize| text.lines().nth(number.checked_sub(1)?));
-        let reason = said
-            .lines()
-            .map(str::trim)
-            .find(|line| !line.is_empty() && !line.starts_with('#'))
-            .unwrap_or("it said nothing")
-            .to_owned();
+        // Its first line may be but its name: `iptables-nft-restore v1.8.9 (nf_tables):`.
+        let says = |line: &&str| !line.is_empty() && !line.starts_with('#') && !line.ends_with(':');
+        let mut lines = said.lines().map(str::trim).filter(says);
+        // What it did not like goes before what it stumbled over.
+        let first = lines.clone().find(|line| !line.starts_with("Warning:"));
+        let reason = first.or_else(|| lines.next()).unwrap_or("it said nothing").to_owned();
         match line.filter(|line| line.contains("-A ")) {
             Some(line) => Self::Refused { object: format!("'{line}'"), reason },
             None => Self::Tool { program, reason },

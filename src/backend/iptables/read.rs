@@ -67,6 +67,8 @@ pub(super) struct FamilyFound {
     ledger: Option<Vec<Understood>>,
     sources: Option<Vec<Understood>>,
     pub(super) jumps: Jumps,
+    /// The tables and built-in chains where nothing is but jumps to ours.
+    pub(super) only_ours: Vec<(&'static str, &'static str)>,
 }
 
 impl FamilyFound {
@@ -105,15 +107,29 @@ impl FamilyFound {
             let rules = listing.chain(from).unwrap_or_default().iter().map(|it| &it.rule);
             rules.filter(|rule| leads_to(rule, to)).cloned().collect()
         };
+        let jumps = Jumps {
+            prerouting: jumps(&mangle, "PREROUTING", MARKS),
+            output: jumps(&mangle, "OUTPUT", MARKS),
+            postrouting: jumps(&nat, "POSTROUTING", SOURCES),
+        };
+        let hooks = [
+            (&mangle, "mangle", "PREROUTING", &jumps.prerouting),
+            (&mangle, "mangle", "OUTPUT", &jumps.output),
+            (&nat, "nat", "POSTROUTING", &jumps.postrouting),
+        ];
+        let only_ours = hooks
+            .into_iter()
+            .filter(|(listing, _, chain, jumps)| {
+                !jumps.is_empty() && listing.has_only(chain, jumps)
+            })
+            .map(|(_, table, chain, _)| (table, chain))
+            .collect();
         Ok(Self {
             marks: chain(&mangle, MARKS),
             ledger: chain(&mangle, LEDGER),
             sources: chain(&nat, SOURCES),
-            jumps: Jumps {
-                prerouting: jumps(&mangle, "PREROUTING", MARKS),
-                output: jumps(&mangle, "OUTPUT", MARKS),
-                postrouting: jumps(&nat, "POSTROUTING", SOURCES),
-            },
+            jumps,
+            only_ours,
         })
     }
 
@@ -135,8 +151,9 @@ pub(super) struct Found {
     pub(super) generation: Generation,
     /// What each family has.
     pub(super) families: BTreeMap<Family, FamilyFound>,
-    /// Which sets are in use.
-    pub(super) bank: Bank,
+    /// Which sets the chains of a family look into, where they do. Who is killed between
+    /// the families leaves each at another bank.
+    pub(super) banks: BTreeMap<Family, Bank>,
     /// What the rules counted that replace addresses.
     pub(super) source_counts: BTreeMap<SourceKey, Count>,
 }
@@ -238,15 +255,14 @@ impl Reading {
             return Ok(());
         }
         self.ruleset.form = Form::Sets;
-        let bank = self.looks[0].2;
-        let sets = Ipset::open().and_then(|mut ipset| ipset.list(bank.prefix()));
+        let sets = Ipset::open().and_then(|mut ipset| ipset.list(Bank::PREFIX));
         let sets = sets.map_err(set_error)?;
         let mut entries = Entries::default();
         for (family, role, of_bank) in &self.looks {
             let name = role.name(*family, *of_bank);
             match sets.iter().find(|set| set.name == name) {
                 Some(set) => entries.take(*role, set),
-                None => self.odd.push(format!("the set {name} is of the other bank")),
+                None => self.odd.push(format!("the set {name} is not there")),
             }
         }
         for (key, entry) in &entries.marking {
@@ -263,10 +279,12 @@ impl Reading {
 
     /// Compares what there is with what we would make of it.
     fn judge(mut self, families: BTreeMap<Family, FamilyFound>) -> Found {
-        let bank = self.looks.first().map(|(_, _, bank)| *bank).unwrap_or_default();
+        let banks: BTreeMap<_, _> =
+            self.looks.iter().rev().map(|(family, _, bank)| (*family, *bank)).collect();
         if !families.is_empty() {
             self.ruleset.frame = Frame::Intact;
             for family in Family::BOTH {
+                let bank = banks.get(&family).copied().unwrap_or_default();
                 self.compare(family, families.get(&family), bank);
             }
             if !self.odd.is_empty() {
@@ -280,7 +298,7 @@ impl Reading {
             value: CountedRuleset { ruleset: self.ruleset, counts: self.counts },
             generation: Generation(generation),
             families,
-            bank,
+            banks,
             source_counts: self.source_counts,
         }
     }
@@ -335,6 +353,12 @@ pub(super) fn set_error(error: IpsetError) -> NetfilterError {
         IpsetError::Unsupported(why) => NetfilterError::Missing(format!(
             "this kernel has no ipset: {why}; or keep to rules with a higher max-rules"
         )),
+        IpsetError::InUse(name) => NetfilterError::Refused {
+            object: format!("the set {name}"),
+            reason: "a rule that is not ours looks into it, and it cannot be made anew \
+                     (iptables-save and nft list ruleset show which)"
+                .to_owned(),
+        },
         error => NetfilterError::Refused {
             object: "a set of marks".to_owned(),
             reason: error.to_string(),

@@ -91,7 +91,7 @@ pub struct GroupKeys {
     /// none, ppc, pcc, pfwmc; pfwmc:300,netmask=24,netmask6=64,engine=sip
     #[arg(long, value_name = "MODE", value_parser = Setting::persistence)]
     pub persistence: Option<Setting>,
-    /// dr, nat, fullnat, tun; tun:gue[:PORT][:csum|:remcsum], tun:gre[:csum]
+    /// dr, nat, fullnat, tun; tun:gue:PORT:csum or :remcsum, tun:gre:csum
     #[arg(long, value_name = "METHOD", value_parser = Setting::forward)]
     pub forward: Option<Setting>,
     /// With fullnat: the address in place of the clients', one of each family
@@ -123,7 +123,7 @@ impl GroupKeys {
 #[derive(Debug, Clone, Args)]
 pub struct GroupAdd {
     /// Its name
-    #[arg(value_name = "GROUP")]
+    #[arg(value_name = "NAME")]
     pub group: String,
     /// Its keys
     #[command(flatten)]

@@ -4,6 +4,8 @@
 mod owner;
 mod show;
 
+pub(super) use self::show::Document;
+
 use std::rc::Rc;
 
 use self::owner::{Owner, Owners};

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use crate::backend::MarkRuleset;
 use crate::backend::ipvs::{ConnectionEntry, Endpoint};
 use crate::model::{GroupName, PortRange, Prefix, Protocol};
-use crate::state::{Lookup, MarkKey, ServiceKey};
+use crate::state::{Lookup, MarkKey, ServiceKey, entry_of_host};
 
 /// Who listens where.
 pub(super) struct Owners<'a> {
@@ -59,15 +59,10 @@ impl<'a> Owners<'a> {
     /// The group of the entry that marks packets to a target, in the order of the maps. A
     /// template to every port has none, and is of a VIP's entry for every port.
     fn listener(&self, Endpoint { address, port }: Endpoint, protocol: Protocol) -> Owner {
-        let destination = Prefix::host(address);
-        let entry = |ports| {
-            let key = MarkKey { destination, protocol, ports };
-            self.ruleset.entries.get(&key).map(|entry| &entry.group)
-        };
-        let exact = PortRange::single(port).ok().and_then(entry);
-        let group = exact.or_else(|| entry(PortRange::ANY)).or_else(|| {
+        let entry = entry_of_host(&self.ruleset.entries, address, protocol, port);
+        let group = entry.map(|(_, entry)| &entry.group).or_else(|| {
             let target = MarkKey {
-                destination,
+                destination: Prefix::host(address),
                 protocol,
                 ports: PortRange::single(port).unwrap_or(PortRange::ANY),
             };

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{Found, Listing};
 use crate::backend::ipvs::{ConnectionEntry, Endpoint};
 use crate::cli::failure::defuse;
-use crate::cli::output::{FORMAT, Output, Tone};
+use crate::cli::output::{Format, Output, Tone};
 use crate::error::Error;
 use crate::model::GroupName;
 
@@ -108,18 +108,24 @@ fn left(seconds: u64) -> String {
     format!("{:02}:{:02}", seconds / 60, seconds % 60)
 }
 
-#[derive(Serialize)]
-struct Document<'a> {
-    format: u32,
+/// The connections, and what ties persistent clients to real servers.
+#[derive(Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Connections")]
+pub(in crate::cli) struct Document<'a> {
+    format: Format,
+    /// Null where only templates were asked for.
     connections: Option<Vec<ConnectionRow<'a>>>,
     templates: Vec<TemplateRow<'a>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Connection")]
 struct ConnectionRow<'a> {
     group: Option<&'a GroupName>,
     protocol: String,
+    /// The kernel's word for it.
     state: &'a str,
+    /// Seconds.
     expires: u64,
     client: EndpointRow,
     #[serde(rename = "virtual")]
@@ -127,9 +133,11 @@ struct ConnectionRow<'a> {
     real_server: EndpointRow,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Template")]
 struct TemplateRow<'a> {
     group: Option<&'a GroupName>,
+    /// Of a service by mark; else protocol and `virtual` say which.
     mark: Option<u32>,
     protocol: Option<String>,
     #[serde(rename = "virtual")]
@@ -138,10 +146,12 @@ struct TemplateRow<'a> {
     expires: u64,
     client: IpAddr,
     real_server: EndpointRow,
+    /// What the persistence engine took for the client.
     engine: Option<&'a str>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Endpoint")]
 struct EndpointRow {
     address: IpAddr,
     port: u16,
@@ -157,7 +167,7 @@ impl<'a> Document<'a> {
     fn of(listing: &'a Listing) -> Self {
         let rows = |rows: &'a Vec<Found>| rows.iter().map(ConnectionRow::of).collect();
         Self {
-            format: FORMAT,
+            format: Format,
             connections: listing.connections.as_ref().map(rows),
             templates: listing.templates.iter().map(TemplateRow::of).collect(),
         }

@@ -10,7 +10,7 @@ mod show;
 
 use std::path::Path;
 
-use serde_json::Value;
+pub(super) use show::{Action, Change, Document, Object};
 
 use super::args::EditOptions;
 use super::output::note;
@@ -24,8 +24,8 @@ use crate::transaction::{Draft, FileLock, Outcome, remove_file, replace_file, re
 /// An edit, and what it means in words.
 pub(super) struct Made {
     pub(super) edit: Edit,
-    /// What changes, for JSON: `{"action", "object", "name"}` each.
-    pub(super) changes: Vec<Value>,
+    /// What changes.
+    pub(super) changes: Vec<Change>,
     /// What to say when the file says so already.
     pub(super) nothing: String,
     /// Whether a file in which nothing is left goes: one of groups.d.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::super::args::GroupAdd;
-use super::super::edit::{Made, run as edit};
+use super::super::edit::{Action, Change, Made, Object, run as edit};
 use super::super::{Context, effective_uid};
 use crate::config::{Edit, Files, Setting};
 use crate::error::{Error, Exit};
@@ -31,7 +31,7 @@ pub(super) fn run(context: &mut Context, options: &GroupAdd) -> Result<Exit, Err
         let edit = Edit::new_group(&files, &name, chosen, &settings, effective_uid())?;
         Ok(Made {
             edit,
-            changes: vec![super::change("add", "group", &options.group)],
+            changes: vec![Change::new(Action::Add, Object::Group, &name)],
             nothing: format!("Group {name} is there already"),
             may_go: false,
         })

@@ -1,31 +1,48 @@
 //! `group list`: the groups, and where they are defined. Touches no kernel.
 
-use serde_json::json;
-
 use super::super::Context;
 use super::super::failure::defuse;
-use super::super::output::{FORMAT, Tone};
+use super::super::output::{Format, Tone};
 use crate::error::{Error, Exit};
-use crate::model::{Group, Listeners};
+use crate::model::{Group, GroupName, Listeners, Prefix};
+
+/// The groups of the configuration.
+#[derive(serde::Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Groups")]
+pub(in crate::cli) struct Document<'a> {
+    format: Format,
+    groups: Vec<Listed<'a>>,
+}
+
+/// A group, and where it is defined.
+#[derive(serde::Serialize, schemars::JsonSchema)]
+struct Listed<'a> {
+    name: &'a GroupName,
+    /// The file; null where it was standard input.
+    file: Option<String>,
+    line: usize,
+    enabled: bool,
+    vips: &'a [Prefix],
+    /// With those of its presets.
+    ports: Vec<String>,
+    /// How many.
+    real_servers: usize,
+}
 
 pub(super) fn run(context: &mut Context) -> Result<Exit, Error> {
     let config = context.load()?;
     let all = config.groups.iter().zip(&config.origins);
     if context.output.is_json() {
-        let groups: Vec<_> = all
-            .map(|(group, origin)| {
-                json!({
-                    "name": group.name,
-                    "file": origin.path.as_ref().map(|path| path.to_string_lossy()),
-                    "line": origin.line,
-                    "enabled": group.enabled,
-                    "vips": group.vips,
-                    "ports": ports(group),
-                    "real_servers": group.real_servers.len(),
-                })
-            })
-            .collect();
-        context.output.json(&json!({ "format": FORMAT, "groups": groups }))?;
+        let groups = all.map(|(group, origin)| Listed {
+            name: &group.name,
+            file: origin.path.as_ref().map(|path| path.to_string_lossy().into_owned()),
+            line: origin.line,
+            enabled: group.enabled,
+            vips: &group.vips,
+            ports: ports(group),
+            real_servers: group.real_servers.len(),
+        });
+        context.output.json(&Document { format: Format, groups: groups.collect() })?;
         return Ok(Exit::Done);
     }
     let mut rows =

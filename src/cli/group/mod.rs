@@ -1,14 +1,16 @@
 //! `group`: the groups of the configuration, shown, and edited in their files.
 
 mod add;
+mod document;
 mod list;
 mod set;
 mod show;
 
-use serde_json::{Value, json};
+pub(super) use document::Shown as One;
+pub(super) use list::Document as All;
 
 use super::args::{GroupCommand, GroupEdit};
-use super::edit::{Made, run as edit};
+use super::edit::{Action, Change, Made, Object, run as edit};
 use super::{Context, effective_uid};
 use crate::config::{Edit, Setting};
 use crate::error::{Error, Exit};
@@ -32,11 +34,6 @@ pub(super) fn open(context: &mut Context, group: &str) -> Result<(Edit, Group), 
     Ok(Edit::of_group(&config, group, effective_uid())?)
 }
 
-/// One thing that an edit changes, for JSON.
-pub(super) fn change(action: &str, object: &str, name: &str) -> Value {
-    json!({ "action": action, "object": object, "name": name })
-}
-
 fn remove(context: &mut Context, which: &GroupEdit) -> Result<Exit, Error> {
     edit(context, "group remove", &which.how, |context| {
         let (mut edit, _) = open(context, &which.group)?;
@@ -46,7 +43,7 @@ fn remove(context: &mut Context, which: &GroupEdit) -> Result<Exit, Error> {
         let in_folder = edit.path().parent().is_some_and(|folder| folder.ends_with("groups.d"));
         Ok(Made {
             may_go: is_default && in_folder && !edit.path().is_symlink(),
-            changes: vec![change("remove", "group", &which.group)],
+            changes: vec![Change::new(Action::Remove, Object::Group, &which.group)],
             nothing: format!("Group {} is gone already", which.group),
             edit,
         })
@@ -67,7 +64,7 @@ fn switch(context: &mut Context, which: &GroupEdit, on: bool) -> Result<Exit, Er
         }
         Ok(Made {
             edit,
-            changes: vec![change("change", "key", "enabled")],
+            changes: vec![Change::new(Action::Change, Object::Key, &"enabled")],
             nothing: format!("Group {} is {word} already", which.group),
             may_go: false,
         })

@@ -2,8 +2,7 @@
 
 use super::super::Context;
 use super::super::args::GroupSet;
-use super::super::edit::{Made, run as edit};
-use super::change;
+use super::super::edit::{Action, Change, Made, Object, run as edit};
 use crate::config::Edit;
 use crate::error::{Error, Exit};
 
@@ -35,14 +34,14 @@ pub(super) fn run(context: &mut Context, options: &GroupSet) -> Result<Exit, Err
         let mut changes = Vec::new();
         for key in &options.unset {
             if edit.unset(key)? {
-                changes.push(change("remove", "key", key));
+                changes.push(Change::new(Action::Remove, Object::Key, key));
             }
         }
         for setting in &settings {
             let before = edit.text().to_owned();
             edit.set(setting)?;
             if edit.text() != before {
-                changes.push(change("change", "key", setting.key));
+                changes.push(Change::new(Action::Change, Object::Key, &setting.key));
             }
         }
         let nothing = format!("Group {} is so already", options.group);

@@ -1,10 +1,9 @@
 //! `group show`: what a group comes to, and the TOML that says so. Touches no kernel.
 
-use serde_json::{Value, json};
-
 use super::super::failure::defuse;
-use super::super::output::{FORMAT, Tone};
+use super::super::output::{Format, Tone};
 use super::super::{Context, effective_uid};
+use super::document::{Resolved, Shown};
 use super::list::ports;
 use crate::config::Edit;
 use crate::error::{Error, Exit};
@@ -23,13 +22,13 @@ pub(super) fn run(context: &mut Context, name: &str) -> Result<Exit, Error> {
     let group = &config.groups[index];
     let output = &mut context.output;
     if output.is_json() {
-        output.json(&json!({
-            "format": FORMAT,
-            "file": origin.path.as_ref().map(|path| path.to_string_lossy()),
-            "line": origin.line,
-            "group": document(group),
-            "toml": toml,
-        }))?;
+        output.json(&Shown {
+            format: Format,
+            file: origin.path.as_ref().map(|path| path.to_string_lossy().into_owned()),
+            line: origin.line,
+            group: Resolved::of(group),
+            toml,
+        })?;
         return Ok(Exit::Done);
     }
     let rows = rows(group);
@@ -85,7 +84,7 @@ fn marks(group: &Group) -> String {
     }
 }
 
-fn flags(group: &Group) -> Vec<&'static str> {
+pub(super) fn flags(group: &Group) -> Vec<&'static str> {
     let name = group.scheduler.name();
     group.scheduler.flags().iter().map(|flag| flag.name_with(name.as_str())).collect()
 }
@@ -98,7 +97,7 @@ fn scheduler(group: &Group) -> String {
     words.join(" ")
 }
 
-fn via(group: &Group) -> &'static str {
+pub(super) fn via(group: &Group) -> &'static str {
     match group.via {
         Via::Mark => "mark",
         Via::Address => "address",
@@ -136,58 +135,10 @@ fn served(server: &RealServer) -> String {
     text
 }
 
-fn method(forwarding: Forwarding) -> String {
+pub(super) fn method(forwarding: Forwarding) -> String {
     match forwarding {
         Forwarding::Tunnel(Tunnel::Gue { port, .. }) => format!("tun (gue to port {port})"),
         Forwarding::Tunnel(Tunnel::Gre { .. }) => "tun (gre)".to_owned(),
         other => other.to_string(),
     }
-}
-
-/// The same for programs.
-fn document(group: &Group) -> Value {
-    let marks = match &group.marks {
-        MarkChoice::Fixed(mark) => json!(mark),
-        MarkChoice::PerListener(marks) if !marks.is_empty() => {
-            marks.iter().map(|(port, mark)| (port.to_string(), json!(mark))).collect()
-        }
-        _ => Value::Null,
-    };
-    let persistence = group.persistence.as_ref().map(|kept| {
-        json!({
-            "mode": kept.mode.to_string(),
-            "timeout": kept.timeout(),
-            "netmask": kept.netmask(),
-            "netmask6": kept.netmask6(),
-            "engine": kept.engine.as_ref().map(ToString::to_string),
-        })
-    });
-    let servers: Vec<_> = group
-        .real_servers
-        .iter()
-        .map(|server| {
-            json!({
-                "address": server.address,
-                "port": server.port,
-                "weight": server.weight,
-                "forward": method(server.forwarding),
-                "upper_threshold": server.upper_threshold,
-                "lower_threshold": server.lower_threshold,
-            })
-        })
-        .collect();
-    json!({
-        "name": group.name,
-        "enabled": group.enabled,
-        "vips": group.vips,
-        "ports": ports(group),
-        "marks": marks,
-        "via": via(group),
-        "scheduler": group.scheduler.name().as_str(),
-        "flags": flags(group),
-        "one_packet": group.one_packet,
-        "persistence": persistence,
-        "snat": group.snat,
-        "real_servers": servers,
-    })
 }

@@ -4,16 +4,15 @@
 //! done at any point stays done, and the same command goes on from there: there is no
 //! state of a drain but the weight 0 in the file.
 
-use serde_json::json;
-
 use super::super::args::DrainOptions;
-use super::super::output::{FORMAT, Output, note};
+use super::super::output::{Format, Output, note};
 use super::super::{Context, apply};
-use super::lingering::Watcher;
+use super::lingering::{Lingering, Watcher};
 use super::wait::{End, Teller, Waited, until_drained};
 use super::{Target, carry_out, shown, tried};
 use crate::compile::Compiled;
 use crate::error::{Error, Exit};
+use crate::model::GroupName;
 use crate::transaction::Outcome;
 
 /// What was done, for those who ask in JSON.
@@ -21,6 +20,28 @@ struct Done {
     generation: Option<u64>,
     waited: Waited,
     removed: bool,
+}
+
+/// How a real server was drained.
+#[derive(serde::Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Drained")]
+pub(in crate::cli) struct Document<'a> {
+    format: Format,
+    group: &'a GroupName,
+    /// As it was named.
+    real_server: String,
+    /// The file that was edited.
+    file: String,
+    /// What ended the waiting.
+    #[schemars(extend("enum" = ["drained", "timeout", "interrupted", "restored", "detached"]))]
+    end: &'static str,
+    /// Whether it was removed from its group.
+    removed: bool,
+    weight_before: u32,
+    left: Lingering,
+    /// How long it was waited.
+    seconds: u64,
+    generation: Option<u64>,
 }
 
 pub(super) fn run(context: &mut Context, options: &DrainOptions) -> Result<Exit, Error> {
@@ -126,18 +147,18 @@ fn show(
     done: &Done,
 ) -> Result<(), Error> {
     let Waited { end, left, time } = done.waited;
-    context.output.json(&json!({
-        "format": FORMAT,
-        "group": target.group.name,
-        "real_server": options.which.server.to_string(),
-        "file": shown(target.edit.path()),
-        "end": end.word(),
-        "removed": done.removed,
-        "weight_before": target.server.weight,
-        "left": left,
-        "seconds": time.as_secs(),
-        "generation": done.generation,
-    }))?;
+    context.output.json(&Document {
+        format: Format,
+        group: &target.group.name,
+        real_server: options.which.server.to_string(),
+        file: shown(target.edit.path()),
+        end: end.word(),
+        removed: done.removed,
+        weight_before: target.server.weight,
+        left,
+        seconds: time.as_secs(),
+        generation: done.generation,
+    })?;
     if context.output.is_json() {
         return Ok(());
     }

@@ -2,8 +2,8 @@
 
 use super::super::Context;
 use super::super::args::{RealAdd, RealRemove, RealSet};
-use super::super::edit::{Made, run as edit};
-use super::super::group::{change, open};
+use super::super::edit::{Action, Change, Made, Object, run as edit};
+use super::super::group::open;
 use crate::config::{Edit, ServerName};
 use crate::error::{Error, Exit};
 use crate::model::RealServer;
@@ -15,7 +15,10 @@ pub(super) fn add(context: &mut Context, options: &RealAdd) -> Result<Exit, Erro
         let name = |server: &crate::config::NewServer| {
             server.name().map_or(server.address().to_owned(), |name| name.to_string())
         };
-        let changes = options.servers.iter().map(|it| change("add", "real-server", &name(it)));
+        let changes = options
+            .servers
+            .iter()
+            .map(|it| Change::new(Action::Add, Object::RealServer, &name(it)));
         Ok(Made {
             edit,
             changes: changes.collect(),
@@ -53,7 +56,7 @@ pub(super) fn set(context: &mut Context, options: &RealSet) -> Result<Exit, Erro
         }
         Ok(Made {
             edit,
-            changes: vec![change("change", "real-server", &name)],
+            changes: vec![Change::new(Action::Change, Object::RealServer, &name)],
             nothing: format!("Real server {name} is so already"),
             may_go: false,
         })
@@ -76,7 +79,10 @@ pub(super) fn remove(context: &mut Context, options: &RealRemove) -> Result<Exit
             gone.push(server);
         }
         let name = |server: &RealServer| ServerName::of(server).to_string();
-        let changes = gone.iter().map(|it| change("remove", "real-server", &name(it))).collect();
+        let changes = gone
+            .iter()
+            .map(|it| Change::new(Action::Remove, Object::RealServer, &name(it)))
+            .collect();
         let nothing = "They are gone already".to_owned();
         Ok(Made { edit, changes, nothing, may_go: false })
     })

@@ -16,11 +16,17 @@ use crate::transaction::Cause;
 /// Whether a known client whose real server has the weight 0 is dealt anew.
 const EXPIRES: &str = "/proc/sys/net/ipv4/vs/expire_quiescent_template";
 
+/// Whether a client whose template leads to a real server of weight 0 is dealt anew.
+pub(in crate::cli) fn known_clients_expire() -> bool {
+    std::fs::read_to_string(EXPIRES).is_ok_and(|text| text.trim() == "1")
+}
+
 /// The list is read for a tenth of the time at most: it may have millions of lines.
 const SHARE: u32 = 10;
 
 /// What is left at a real server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Left")]
 pub(super) struct Lingering {
     /// Connections that are established, as IPVS counts them.
     pub(super) active: u32,
@@ -97,8 +103,7 @@ impl<'t> Watcher<'t> {
         let weight = weights.max().unwrap_or(0);
         let counted = self.places.iter().filter_map(|place| activity.get(place));
         self.last.active = counted.map(|Activity { active, .. }| active).sum();
-        self.last.known_clients_expire =
-            std::fs::read_to_string(EXPIRES).is_ok_and(|text| text.trim() == "1");
+        self.last.known_clients_expire = known_clients_expire();
         let is_whole = Instant::now() >= self.next_list;
         if is_whole {
             self.read_list()?;

@@ -6,9 +6,12 @@
 
 mod drain;
 mod edit;
-mod lingering;
+pub(super) mod lingering;
 mod restore;
 mod wait;
+
+pub(super) use self::drain::Document as Drained;
+pub(super) use self::restore::Document as Restored;
 
 use std::path::Path;
 

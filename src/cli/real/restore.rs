@@ -1,15 +1,31 @@
 //! `real restore`: a real server takes clients again, as many as before it was drained.
 
-use serde_json::json;
-
 use super::super::args::WhichServer;
-use super::super::output::{FORMAT, Output};
+use super::super::output::{Format, Output};
 use super::super::session::Session;
 use super::super::{Context, apply, record_error};
 use super::{Target, carry_out, shown, tried};
 use crate::error::{Error, Exit};
+use crate::model::GroupName;
 use crate::state::DirectorState;
 use crate::transaction::Outcome;
+
+/// A real server that has a weight again.
+#[derive(serde::Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Restored")]
+pub(in crate::cli) struct Document<'a> {
+    format: Format,
+    group: &'a GroupName,
+    /// As it was named.
+    real_server: String,
+    /// The file that was edited.
+    file: String,
+    weight_before: u32,
+    weight: u32,
+    /// The generation that the weight is of; null where none knows it, or it had one.
+    weight_of_generation: Option<u64>,
+    generation: Option<u64>,
+}
 
 pub(super) fn run(
     context: &mut Context,
@@ -39,16 +55,16 @@ pub(super) fn run(
         Outcome::InSync { generation } => *generation,
         Outcome::Applied(applied) => applied.generation,
     };
-    let shown = output.json(&json!({
-        "format": FORMAT,
-        "group": target.group.name,
-        "real_server": which.server.to_string(),
-        "file": shown(edit.path()),
-        "weight_before": before,
-        "weight": weight,
-        "weight_of_generation": had.map(|(_, generation)| generation),
-        "generation": generation,
-    }));
+    let shown = output.json(&Document {
+        format: Format,
+        group: &target.group.name,
+        real_server: which.server.to_string(),
+        file: shown(edit.path()),
+        weight_before: before,
+        weight,
+        weight_of_generation: had.map(|(_, generation)| generation),
+        generation,
+    });
     let name = target.name();
     let text = match had {
         _ if before > 0 => format!("{name} has the weight {before} and was not drained.\n"),

@@ -1,6 +1,9 @@
 //! `realserver`: the other end. It runs on a real server, not on the director.
 
+mod document;
 mod show;
+
+pub(super) use self::document::{Done, Readiness};
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;

@@ -1,11 +1,10 @@
-//! What `realserver` prints.
+//! What `realserver` prints for people.
 
 use std::fmt::Write as _;
 
-use serde_json::{Value, json};
-
 use super::Selection;
-use crate::cli::output::{FORMAT, Output, Tone};
+use super::document::{Done, Readiness};
+use crate::cli::output::{Output, Tone};
 use crate::error::Error;
 use crate::model::GroupName;
 use crate::real_server::{Chosen, Deed, Gateway, Neighbours, Outcome, Plan, Setting, Status};
@@ -17,9 +16,7 @@ pub(super) fn plan(
     plan: &Plan,
 ) -> Result<(), Error> {
     if output.is_json() {
-        let mut document = document(selection, &plan.make, &plan.undo);
-        document["dry_run"] = true.into();
-        return output.json(&document);
+        return output.json(&Done::planned(selection, plan));
     }
     let mut text = chosen(selection) + &steps(output, &plan.make, &plan.undo);
     text += if plan.is_empty() { "Nothing to do.\n" } else { "Nothing was changed.\n" };
@@ -35,14 +32,7 @@ pub(super) fn outcome(
 ) -> Result<(), Error> {
     let Outcome { made, undone, left, useless } = outcome;
     if output.is_json() {
-        let mut document = document(selection, made, undone);
-        document["left"] = left
-            .iter()
-            .map(|(setting, why)| json!({ "setting": setting.to_string(), "why": why }))
-            .collect();
-        document["record_was"] = json!(useless);
-        document["gateway"] = json!(gateway);
-        return output.json(&document);
+        return output.json(&Done::of(selection, outcome, gateway));
     }
     let mut text = chosen(selection);
     if let Some(why) = useless {
@@ -80,7 +70,7 @@ pub(super) fn status(
     record: Option<&str>,
 ) -> Result<(), Error> {
     if output.is_json() {
-        return output.json(&status_document(selection, status, record));
+        return output.json(&Readiness::of(selection, status, record));
     }
     let mut text = chosen(selection);
     for row in &status.settings {
@@ -186,68 +176,4 @@ fn writeln_to(text: &mut String, line: std::fmt::Arguments<'_>) {
     if text.write_fmt(line).is_ok() {
         text.push('\n');
     }
-}
-
-fn document(selection: Option<&Selection>, made: &[Deed], undone: &[Deed]) -> Value {
-    let row = |action: &'static str| {
-        move |deed: &Deed| {
-            json!({
-                "action": action,
-                "setting": deed.setting.to_string(),
-                "detail": deed.setting,
-                "previous": deed.previous,
-            })
-        }
-    };
-    let steps: Vec<_> =
-        made.iter().map(row("make")).chain(undone.iter().map(row("undo"))).collect();
-    let mut document = selection_document(selection);
-    document["format"] = FORMAT.into();
-    document["changed"] = (!steps.is_empty()).into();
-    document["dry_run"] = false.into();
-    document["steps"] = steps.into();
-    document
-}
-
-fn selection_document(selection: Option<&Selection>) -> Value {
-    let choice = selection.and_then(|selection| selection.choice.as_ref());
-    json!({
-        "format": FORMAT,
-        "groups": choice.map(|choice| &choice.groups),
-        "chosen": choice.map(|choice| choice.by),
-        "vips": selection.map(|selection| &selection.vips),
-        "notes": choice.map(|choice| &choice.notes),
-    })
-}
-
-fn status_document(selection: Option<&Selection>, status: &Status, record: Option<&str>) -> Value {
-    let settings: Vec<_> = status
-        .settings
-        .iter()
-        .map(|row| {
-            json!({
-                "setting": row.setting.to_string(),
-                "detail": row.setting,
-                "present": row.present,
-                "ours": row.ours,
-                "value": row.value,
-            })
-        })
-        .collect();
-    let elsewhere: Vec<_> = status
-        .elsewhere
-        .iter()
-        .map(|(vip, device)| json!({ "vip": vip, "device": device }))
-        .collect();
-    let surplus: Vec<_> = status.surplus.iter().map(ToString::to_string).collect();
-    let mut document = selection_document(selection);
-    document["ready"] = (status.missing() == 0).into();
-    document["missing"] = status.missing().into();
-    document["settings"] = settings.into();
-    document["devices"] = json!(status.neighbours);
-    document["elsewhere"] = elsewhere.into();
-    document["surplus"] = surplus.into();
-    document["gateway"] = json!(status.gateway);
-    document["record"] = json!(record);
-    document
 }

@@ -10,6 +10,8 @@ mod reading;
 mod table;
 mod units;
 
+pub(super) use self::document::Document;
+
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 

@@ -26,8 +26,9 @@ pub(super) fn human(number: u64) -> String {
 }
 
 /// How many came each second, in tenths.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Rate(u64);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, schemars::JsonSchema)]
+#[schemars(transparent)]
+pub(super) struct Rate(#[schemars(with = "f64")] u64);
 
 impl Rate {
     /// The rate between two counts. A count that went down began anew: there is none.

@@ -5,14 +5,14 @@ use crate::plan::{ChangeLine, Object, Plan};
 use crate::state::{Observation, Original};
 
 /// What belongs to the director and to no group.
-#[derive(serde::Serialize)]
-pub(super) struct Settings {
+#[derive(serde::Serialize, schemars::JsonSchema)]
+pub(in crate::cli) struct Settings {
     settings: Vec<Setting>,
     changes: Vec<ChangeLine>,
 }
 
 /// A setting that the configuration names, or that is ours.
-#[derive(serde::Serialize)]
+#[derive(serde::Serialize, schemars::JsonSchema)]
 struct Setting {
     object: Object,
     key: String,

@@ -1,15 +1,13 @@
 //! `status`: what the director does now, group by group.
 
 mod director;
+mod document;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use serde_json::{Value, json};
-
 use super::Context;
-use super::compile::{destination_document, service_document, source_document};
-use super::output::{FORMAT, Output, Tone};
+use super::output::{Format, Output, Tone};
 use crate::backend::ipvs::KernelIpvs;
 use crate::backend::{Activity, ActivityTable, Ipvs};
 use crate::error::{Error, Exit};
@@ -20,6 +18,7 @@ use crate::state::{
 };
 use crate::transaction::Cause;
 use director::Settings;
+pub(super) use document::Document;
 
 /// What is shown of one group; `None` is what the kernel holds of no group.
 #[derive(Default)]
@@ -77,12 +76,15 @@ pub(super) fn run(context: &mut Context, only: &[String], check: bool) -> Result
     let in_sync = plan.as_ref().map(Plan::is_empty);
     let generation = observed.ruleset.ledger.record.as_ref().map(|record| record.generation);
     if context.output.is_json() {
-        let mut document = document(&entries, &activity, in_sync, generation);
-        if only.is_empty() {
-            document["director"] = json!(settings);
-        }
-        document["pending"] = unfinished.pending();
-        document["interrupted"] = json!(unfinished.interrupted);
+        let document = Document {
+            format: Format,
+            in_sync,
+            generation,
+            groups: document::groups(&entries, &activity, in_sync),
+            director: only.is_empty().then_some(settings),
+            pending: unfinished.pending(),
+            interrupted: unfinished.interrupted,
+        };
         context.output.json(&document)?;
     } else {
         let director = only.is_empty().then(|| settings.text(&context.output));
@@ -120,72 +122,6 @@ fn entries<'a>(
         entries.entry(line.group.clone()).or_default().changes.push(line);
     }
     entries
-}
-
-fn document(
-    entries: &BTreeMap<Option<GroupName>, Entry<'_>>,
-    activity: &ActivityTable,
-    in_sync: Option<bool>,
-    generation: Option<u64>,
-) -> Value {
-    let groups: Vec<_> = entries
-        .iter()
-        .map(|(name, entry)| {
-            let services: Vec<_> = entry
-                .services
-                .iter()
-                .map(|(key, service)| service_with_activity(*key, service, activity))
-                .collect();
-            let rules: Vec<_> = entry
-                .rules
-                .iter()
-                .map(|key| {
-                    json!({
-                        "destination": key.destination,
-                        "protocol": key.protocol,
-                        "ports": key.ports,
-                    })
-                })
-                .collect();
-            let sources: Vec<_> = entry.sources.iter().copied().map(source_document).collect();
-            json!({
-                "name": name,
-                "configured": entry.config.is_some(),
-                "enabled": entry.config.is_none_or(|group| group.enabled),
-                "in_sync": in_sync.map(|_| entry.changes.is_empty() && !entry.is_in_the_way()),
-                "conflict": entry.is_in_the_way(),
-                "marks": entry.marks,
-                "mark_rules": rules,
-                "nat_rules": sources,
-                "services": services,
-                "changes": entry.changes,
-            })
-        })
-        .collect();
-    json!({
-        "format": FORMAT,
-        "in_sync": in_sync,
-        "generation": generation,
-        "groups": groups,
-    })
-}
-
-fn service_with_activity(
-    key: ServiceKey,
-    service: &VirtualService,
-    activity: &ActivityTable,
-) -> Value {
-    let mut document = service_document(key, service);
-    let servers = service.destinations.iter().map(|destination| {
-        let mut document = destination_document(destination);
-        let Activity { active, inactive } =
-            activity.get(&(key, destination.key)).copied().unwrap_or_default();
-        document["active"] = active.into();
-        document["inactive"] = inactive.into();
-        document
-    });
-    document["real_servers"] = servers.collect();
-    document
 }
 
 fn text(

@@ -12,6 +12,8 @@ mod look;
 mod report;
 mod wanted;
 
+pub(super) use self::report::Line;
+
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 

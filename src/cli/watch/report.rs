@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
-use super::super::output::{FORMAT, Output, note};
+use super::super::output::{Format, Output, note};
 use super::super::service_manager::ServiceManager;
 use super::super::{Environment, failure, plan};
 use crate::error::Error;
-use crate::plan::{Plan, Summary};
+use crate::plan::{ChangeLine, Plan, Summary};
 
 /// How many changes are told one by one to people, and to programs.
 const TOLD: usize = 10;
@@ -19,6 +20,55 @@ const TOLD_AS_JSON: usize = 100;
 
 /// From when on somebody who has the lock is worth a line.
 const LONG: Duration = Duration::from_secs(10);
+
+/// One event, on a line of its own.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Watched")]
+pub(in crate::cli) struct Line<'a> {
+    format: Format,
+    event: Event,
+    /// When, in UTC (RFC 3339), in milliseconds.
+    time: String,
+    /// The generation that is in force.
+    generation: Option<u64>,
+    #[serde(flatten)]
+    more: More<'a>,
+}
+
+/// What happened.
+#[derive(Clone, Copy, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(rename = "WatchEvent")]
+enum Event {
+    /// The watch began, after what its start changed.
+    Started,
+    /// What somebody changed is as it was.
+    Repaired,
+    /// The configuration was applied anew.
+    Reloaded,
+    /// What was tried failed; the watch goes on, unless it had not started.
+    Failed,
+    /// A signal ended the watch.
+    Stopped,
+}
+
+/// What else is to be said of an event.
+#[derive(Serialize, JsonSchema, Default)]
+struct More<'a> {
+    /// What was changed, at most 100 of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changes: Option<Vec<ChangeLine>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    summary: Option<Summary>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
+    /// What failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<failure::Body<'a>>,
+    /// What ended the watch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signal: Option<&'a str>,
+}
 
 /// Whom the watch talks to, and what it said.
 pub(super) struct Report {
@@ -70,7 +120,7 @@ impl Report {
                 None => "nothing was ever applied: waiting for `fwmarkctl apply`\n".to_owned(),
             },
         );
-        self.line(output, "started", &changes(plan));
+        self.line(output, Event::Started, changes(plan));
         self.ready();
     }
 
@@ -81,7 +131,7 @@ impl Report {
         if !output.is_silent() {
             note(&self.changes("repaired", plan));
         }
-        self.line(output, "repaired", &changes(plan));
+        self.line(output, Event::Repaired, changes(plan));
     }
 
     /// The configuration was applied anew.
@@ -89,7 +139,7 @@ impl Report {
         if !output.is_silent() {
             note(&self.changes("reloaded", plan));
         }
-        self.line(output, "reloaded", &changes(plan));
+        self.line(output, Event::Reloaded, changes(plan));
         self.ready();
     }
 
@@ -122,7 +172,7 @@ impl Report {
 
     /// Before there is anything to watch.
     pub(super) fn not_started(&mut self, output: &mut Output, error: &Error) {
-        self.line(output, "failed", &failure::document(error));
+        self.line(output, Event::Failed, failed(error));
     }
 
     /// Somebody has had the lock for some time.
@@ -164,7 +214,7 @@ impl Report {
             None => "nothing was applied".to_owned(),
         };
         say(output, &format!("{signal}: the watch ends, {stays}\n"));
-        self.line(output, "stopped", &json!({ "signal": signal }));
+        self.line(output, Event::Stopped, More { signal: Some(signal), ..More::default() });
     }
 
     /// Tells the service manager how things are, and the watchdog that we live.
@@ -208,7 +258,7 @@ impl Report {
     /// An error in full.
     fn tell(&mut self, output: &mut Output, error: &Error) {
         if output.is_json() {
-            self.line(output, "failed", &failure::document(error));
+            self.line(output, Event::Failed, failed(error));
         } else {
             note(&failure::text(error, output.colors_errors()));
         }
@@ -232,32 +282,24 @@ impl Report {
     }
 
     /// One event as one line of JSON, with the fields of `more`.
-    fn line(&self, output: &mut Output, event: &str, more: &Value) {
-        let now = Timestamp::now();
-        let mut document = json!({
-            "format": FORMAT,
-            "event": event,
-            "time": now.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(),
-            "generation": self.generation,
-        });
-        for (name, value) in more.as_object().into_iter().flatten() {
-            document[name] = value.clone();
-        }
-        Output::after_the_fact(output.json_line(&document));
+    fn line(&self, output: &mut Output, event: Event, more: More<'_>) {
+        let time = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
+        let line = Line { format: Format, event, time, generation: self.generation, more };
+        Output::after_the_fact(output.json_line(&line));
     }
 }
 
 /// What was done, for programs.
-fn changes(plan: &Plan) -> Value {
-    let lines = plan.lines();
-    let mut fields = json!({
-        "changes": lines.iter().take(TOLD_AS_JSON).collect::<Vec<_>>(),
-        "summary": Summary::of(&lines),
-    });
-    if !plan.notes().is_empty() {
-        fields["notes"] = json!(plan.notes());
-    }
-    fields
+fn changes(plan: &Plan) -> More<'static> {
+    let mut lines = plan.lines();
+    let summary = Some(Summary::of(&lines));
+    lines.truncate(TOLD_AS_JSON);
+    More { changes: Some(lines), summary, notes: plan.notes(), ..More::default() }
+}
+
+/// What was not done, for programs.
+fn failed(error: &Error) -> More<'_> {
+    More { error: Some(failure::body(error)), ..More::default() }
 }
 
 fn say(output: &Output, text: &str) {

@@ -10,7 +10,7 @@ mod target;
 use std::collections::BTreeMap;
 
 use super::walk::{Chains, Hook, Rule, walk};
-use super::{Document, ImportError, Imported, Masking, Path, words};
+use super::{Document, ImportError, Imported, Masking, Path, sources, words};
 use crate::model::Family;
 use rule::Line;
 
@@ -52,6 +52,11 @@ pub(super) fn read(document: &Document, found: &mut Imported) -> Result<(), Impo
             }
         }
     }
+    if let Some(name) = current {
+        let (place, kind) = (document.line(document.lines().count()), "a dump of iptables-save");
+        let what = format!("the table {name} has no COMMIT: the end of the file is missing");
+        return Err(ImportError::NotThat { place, kind, what });
+    }
     if tables.is_empty() {
         let (place, kind) = (document.line(1), "a dump of iptables-save");
         let what = "no line begins a table, like *mangle".to_owned();
@@ -84,9 +89,7 @@ impl Table {
     fn take(&mut self, chain: String, line: Line, place: super::Place) {
         let Line { matches, actions, masks, name } = line;
         let rule = Rule { matches, actions, name, place };
-        if let Some(masks) = masks
-            && chain == "POSTROUTING"
-        {
+        if let Some(masks) = masks {
             self.masking.push((masks, rule.clone()));
         }
         self.chains.entry(chain).or_default().push(rule);
@@ -104,18 +107,21 @@ impl Table {
         if name != "nat" {
             return;
         }
-        for (masks, rule) in self.masking {
+        let of_masks = |(masks, rule): (rule::Masks, Rule)| {
             let of_rule = rule.matches.destinations.as_ref().and_then(|all| all.first());
             let family = of_rule.map(crate::model::Prefix::family).or(family);
-            found.masking.push(Masking {
+            let masking = Masking {
                 family: family.unwrap_or(Family::Ipv4),
                 mark: masks.mark,
                 destination: of_rule.copied(),
                 only_ipvs: masks.only_ipvs,
                 source: masks.source,
                 other: masks.other,
-                place: rule.place,
-            });
-        }
+                place: rule.place.clone(),
+            };
+            (rule.place, masking)
+        };
+        let masking = self.masking.into_iter().map(of_masks).collect();
+        sources::hand_over(&self.chains, "POSTROUTING", &masking, found);
     }
 }

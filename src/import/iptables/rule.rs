@@ -28,6 +28,21 @@ pub(super) struct Masks {
     pub(super) other: Option<String>,
 }
 
+/// Extensions that ask for nothing but by options that are read here (iptables-extensions(8)).
+const EXTENSIONS: [&str; 11] = [
+    "tcp",
+    "udp",
+    "sctp",
+    "udplite",
+    "dccp",
+    "multiport",
+    "comment",
+    "iprange",
+    "mark",
+    "ipvs",
+    "set",
+];
+
 /// What is said of packets that only a rule of sources asks for.
 #[derive(Default)]
 struct Asked {
@@ -140,8 +155,9 @@ impl Reader {
                 self.comment = Some(value);
                 Ok(())
             }
-            // What is matched says more than by which extension.
-            "-m" | "--match" => Ok(()),
+            "-m" | "--match" if EXTENSIONS.contains(&value.as_str()) => Ok(()),
+            // Its options, if it has any, are told by themselves; some have none.
+            "-m" | "--match" => Err(format!("-m {value}")),
             "-p" | "--protocol" => {
                 self.protocol(&value);
                 Ok(())
@@ -197,7 +213,11 @@ impl Reader {
     }
 
     fn ask(&mut self, what: String) {
-        self.asked.other.get_or_insert(what);
+        // `-m conntrack` is less than what its options ask.
+        match &self.asked.other {
+            Some(first) if !(first.starts_with("-m ") && what.starts_with(['-', '!'])) => {}
+            _ => self.asked.other = Some(what),
+        }
     }
 
     fn line(self) -> Line {

@@ -4,6 +4,7 @@
 //! names itself would never end, so there is a bound.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 /// How often names may be replaced in one line.
 const MAX_ROUNDS: usize = 200;
@@ -14,7 +15,33 @@ const MAX_LINE: usize = 4_096;
 /// What names stand for; several lines where there are several.
 #[derive(Debug, Default)]
 pub(super) struct Definitions {
-    values: BTreeMap<String, Vec<String>>,
+    values: BTreeMap<String, Rc<[String]>>,
+}
+
+/// A line whose names are replaced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Replaced {
+    pub(super) first: String,
+    /// Where a name stands for several lines: those behind the first, which is not one of
+    /// these any more. They are not copied, for who reads them may not want them all.
+    further: Option<Rc<[String]>>,
+}
+
+impl Replaced {
+    fn one(first: String) -> Self {
+        Self { first, further: None }
+    }
+
+    /// The line, where it is one.
+    pub(super) fn single(&self) -> Option<&str> {
+        self.further.is_none().then_some(self.first.as_str())
+    }
+
+    /// All lines.
+    pub(super) fn lines(&self) -> impl Iterator<Item = &str> {
+        let further = self.further.iter().flat_map(|lines| lines[1..].iter());
+        std::iter::once(self.first.as_str()).chain(further.map(String::as_str))
+    }
 }
 
 /// Why a line could not be completed.
@@ -38,22 +65,22 @@ impl Definitions {
     /// Those that are always there, and print: a folder is only of use to a script.
     pub(super) fn standard() -> Self {
         let standard = [("_HASH", "#"), ("_BANG", "!"), ("_PWD", "."), ("_INSTANCE", "_")];
-        let values = standard.map(|(name, value)| (name.to_owned(), vec![value.to_owned()]));
+        let values = standard.map(|(name, value)| (name.to_owned(), Rc::from([value.to_owned()])));
         Self { values: values.into() }
     }
 
     pub(super) fn set(&mut self, name: &str, lines: Vec<String>) {
-        self.values.insert(name.to_owned(), lines);
+        self.values.insert(name.to_owned(), lines.into());
     }
 
     /// Replaces all names in a line that are known. What has several lines is put in only
     /// at the end of a line; the answer is more than one line then.
-    pub(super) fn replace(&self, line: &str) -> Result<Vec<String>, Endless> {
+    pub(super) fn replace(&self, line: &str) -> Result<Replaced, Endless> {
         let mut text = line.to_owned();
         let mut at = 0;
         for _ in 0..MAX_ROUNDS {
             let Some(dollar) = text[at..].find('$').map(|found| at + found) else {
-                return Ok(vec![text]);
+                return Ok(Replaced::one(text));
             };
             let known = name(&text[dollar..]).and_then(|(name, length)| {
                 let lines = self.values.get(name)?;
@@ -69,8 +96,7 @@ impl Definitions {
             }
             text.replace_range(dollar..dollar + length, first);
             if lines.len() > 1 {
-                let further = lines[1..].iter().cloned();
-                return Ok(std::iter::once(text).chain(further).collect());
+                return Ok(Replaced { first: text, further: Some(Rc::clone(lines)) });
             }
             // What was put in may name others: it is looked at again.
             at = dollar;
@@ -129,30 +155,34 @@ mod tests {
         definitions
     }
 
+    fn replaced(known: &Definitions, line: &str) -> Result<Vec<String>, Endless> {
+        known.replace(line).map(|replaced| replaced.lines().map(str::to_owned).collect())
+    }
+
     #[test]
     fn names_are_replaced_also_in_what_was_put_in() {
         let known = definitions(&[("BASE", &["10.2.${SUB}"]), ("SUB", &["0"])]);
-        assert_eq!(known.replace("${BASE}.100/32 $SUB"), Ok(vec!["10.2.0.100/32 0".into()]));
-        assert_eq!(known.replace("$BASE.100"), Ok(vec!["$BASE.100".into()]), "no end of a name");
-        assert_eq!(known.replace("${NONE} $"), Ok(vec!["${NONE} $".into()]));
-        assert_eq!(known.replace("a${_HASH}b"), Ok(vec!["a#b".into()]));
+        assert_eq!(replaced(&known, "${BASE}.100/32 $SUB"), Ok(vec!["10.2.0.100/32 0".into()]));
+        assert_eq!(replaced(&known, "$BASE.100"), Ok(vec!["$BASE.100".into()]), "no end of a name");
+        assert_eq!(replaced(&known, "${NONE} $"), Ok(vec!["${NONE} $".into()]));
+        assert_eq!(replaced(&known, "a${_HASH}b"), Ok(vec!["a#b".into()]));
     }
 
     #[test]
     fn several_lines_stand_at_the_end_of_a_line_only() {
         let known = definitions(&[("RS", &["real_server 10.0.0.1 {", "weight 1", "}"])]);
         let three = ["x real_server 10.0.0.1 {", "weight 1", "}"].map(str::to_owned).to_vec();
-        assert_eq!(known.replace("x $RS"), Ok(three));
-        assert_eq!(known.replace("$RS x"), Ok(vec!["$RS x".into()]));
+        assert_eq!(replaced(&known, "x $RS"), Ok(three));
+        assert_eq!(replaced(&known, "$RS x"), Ok(vec!["$RS x".into()]));
     }
 
     #[test]
     fn what_names_itself_ends() {
         let known = definitions(&[("A", &["$B"]), ("B", &["$A"]), ("C", &["$C $C"])]);
-        assert_eq!(known.replace("$A"), Err(Endless::Rounds));
+        assert_eq!(replaced(&known, "$A"), Err(Endless::Rounds));
         let wide = definitions(&[("A", &["${B}${B}"]), ("B", &[&"x".repeat(3_000)])]);
-        assert_eq!(wide.replace("$A"), Err(Endless::Length));
-        assert!(known.replace("$C").is_err());
+        assert_eq!(replaced(&wide, "$A"), Err(Endless::Length));
+        assert!(replaced(&known, "$C").is_err());
     }
 
     #[test]

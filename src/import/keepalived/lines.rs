@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::Options;
 use super::comment::without_comment;
-use super::definitions::{Definitions, Endless, definition};
+use super::definitions::{Definitions, Endless, Replaced, definition};
 use super::sequence::Sequence;
 use super::tree::Tree;
 use crate::import::notes::{Notes, shown};
@@ -155,26 +155,27 @@ impl<'a> Lines<'a> {
     fn repeat(&mut self, text: &str, place: &Place) {
         // Its bounds may be names, and its rest is replaced when its own names have values.
         let (head, rest) = text.split_once(')').unwrap_or((text, ""));
-        let head = self.definitions.replace(head).ok().filter(|lines| lines.len() == 1);
-        let text = head.map(|lines| format!("{}){rest}", lines[0]));
+        let head = self.definitions.replace(head).ok();
+        let head = head.as_ref().and_then(Replaced::single);
+        let text = head.map(|head| format!("{head}){rest}"));
         let Some(sequence) = text.as_deref().and_then(Sequence::read) else {
             self.notes.one(place, "this is no ~SEQ or ~LST that has an end");
             return;
         };
-        for values in &sequence.rounds {
-            for (name, value) in sequence.names.iter().zip(values) {
-                self.definitions.set(name, vec![value.clone()]);
-            }
+        for values in sequence.rounds() {
             if self.left == 0 {
                 return;
+            }
+            for (name, value) in sequence.names.iter().zip(values) {
+                self.definitions.set(name, vec![value]);
             }
             self.line(sequence.rest, place);
         }
     }
 
     fn replaced(&mut self, text: &str, place: &Place) {
-        let lines = match self.definitions.replace(text) {
-            Ok(lines) => lines,
+        let replaced = match self.definitions.replace(text) {
+            Ok(replaced) => replaced,
             Err(Endless::Rounds) => {
                 return self.notes.one(place, "a name in this line stands for itself");
             }
@@ -182,7 +183,7 @@ impl<'a> Lines<'a> {
                 return self.notes.one(place, "this line grows longer than keepalived reads");
             }
         };
-        if let [line] = &lines[..] {
+        if let Some(line) = replaced.single() {
             let line = without_comment(line);
             // A name may stand for a condition, a definition or a repetition.
             if line != text && line.starts_with(['@', '$', '~']) {
@@ -192,8 +193,11 @@ impl<'a> Lines<'a> {
             }
             return;
         }
-        for line in lines {
-            let line = without_comment(&line);
+        for line in replaced.lines() {
+            if self.left == 0 {
+                return;
+            }
+            let line = without_comment(line);
             if !line.is_empty() {
                 self.line(&line, place);
             }

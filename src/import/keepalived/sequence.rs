@@ -9,16 +9,43 @@ const MAX_VALUES: usize = 65_536;
 pub(super) struct Sequence<'a> {
     /// The names that get values.
     pub(super) names: Vec<&'a str>,
-    /// The values of one round, as many as there are names.
-    pub(super) rounds: Vec<Vec<String>>,
+    rounds: Rounds<'a>,
     /// What is repeated.
     pub(super) rest: &'a str,
+}
+
+/// What the values are made of. None is made before its turn: a sequence within another is
+/// read once for each value of that, be it only to find that it has too many.
+#[derive(Debug, PartialEq, Eq)]
+enum Rounds<'a> {
+    Numbers { start: i64, step: i64, count: usize, hexadecimal: bool },
+    Listed(Vec<Vec<&'a str>>),
 }
 
 impl<'a> Sequence<'a> {
     /// Whether a line is one, be it well written or not.
     pub(super) fn begins(line: &str) -> bool {
         line.starts_with("~SEQ") || line.starts_with("~LST")
+    }
+
+    /// The values of each round, as many as there are names.
+    pub(super) fn rounds(&self) -> Box<dyn Iterator<Item = Vec<String>> + '_> {
+        match &self.rounds {
+            &Rounds::Numbers { start, step, count, hexadecimal } => {
+                let value = move |turn: i64| match (start + turn * step, hexadecimal) {
+                    (value, true) => vec![format!("{value:x}")],
+                    (value, false) => vec![value.to_string()],
+                };
+                Box::new((0..).take(count).map(value))
+            }
+            Rounds::Listed(rounds) => {
+                let missing = || std::iter::repeat(String::new());
+                Box::new(rounds.iter().map(move |values| {
+                    let values = values.iter().map(|&value| value.to_owned());
+                    values.chain(missing()).take(self.names.len()).collect()
+                }))
+            }
+        }
     }
 
     /// Reads one.
@@ -50,17 +77,9 @@ fn numbers(text: &str, hexadecimal: bool) -> Option<Sequence<'_>> {
     if step == 0 || backwards || (hexadecimal && (start < 0 || end < 0)) {
         return None;
     }
-    let mut rounds = Vec::new();
-    let mut value = start;
-    while if step > 0 { value <= end } else { value >= end } {
-        if rounds.len() == MAX_VALUES {
-            return None;
-        }
-        rounds.push(vec![if hexadecimal { format!("{value:x}") } else { value.to_string() }]);
-        let Some(next) = value.checked_add(step) else { break };
-        value = next;
-    }
-    Some(Sequence { names: vec![name], rounds, rest: rest.trim_start() })
+    let count = usize::try_from((end - start) / step).ok()? + 1;
+    let rounds = Rounds::Numbers { start, step, count, hexadecimal };
+    (count <= MAX_VALUES).then_some(Sequence { names: vec![name], rounds, rest: rest.trim_start() })
 }
 
 fn number(text: &str) -> Option<i64> {
@@ -87,13 +106,11 @@ fn list(text: &str) -> Option<Sequence<'_>> {
         if values.len() > names.len() || rounds.len() == MAX_VALUES {
             return None;
         }
-        let values = values.into_iter().map(str::to_owned);
-        let missing = std::iter::repeat_with(String::new);
-        rounds.push(values.chain(missing).take(names.len()).collect());
+        rounds.push(values);
         text = after;
     }
     let rest = text.strip_prefix(')')?.trim_start();
-    (!rounds.is_empty()).then_some(Sequence { names, rounds, rest })
+    (!rounds.is_empty()).then_some(Sequence { names, rounds: Rounds::Listed(rounds), rest })
 }
 
 /// One word, or several in braces, and what stands behind them.
@@ -113,7 +130,7 @@ mod tests {
 
     fn values(line: &str) -> Option<String> {
         let sequence = Sequence::read(line)?;
-        Some(sequence.rounds.iter().map(|round| round.join("+")).collect::<Vec<_>>().join(" "))
+        Some(sequence.rounds().map(|round| round.join("+")).collect::<Vec<_>>().join(" "))
     }
 
     #[test]

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::walk::{Chains, Hook, walk};
-use super::{Document, ImportError, Imported, Path};
+use super::{Document, ImportError, Imported, Path, sources};
 use crate::model::Family;
 
 /// A table: `ip`, `ip6` or `inet`, and its name.
@@ -57,7 +57,7 @@ pub(super) type Sets<'d> = BTreeMap<(TableName<'d>, &'d str), &'d Value>;
 struct Ruleset<'d> {
     bases: Vec<Base<'d>>,
     chains: BTreeMap<TableName<'d>, Chains>,
-    masking: Vec<(TableName<'d>, &'d str, rule::Masks)>,
+    masking: BTreeMap<super::Place, super::Masking>,
     /// Tables of iptables.
     foreign: BTreeSet<TableName<'d>>,
     places: BTreeMap<TableName<'d>, super::Place>,
@@ -96,7 +96,7 @@ impl<'d> Ruleset<'d> {
             if read.foreign {
                 ruleset.foreign.insert(table);
             }
-            ruleset.masking.extend(read.masks.map(|masks| (table, chain, masks)));
+            ruleset.masking.extend(read.masks.map(|masks| (masks.place.clone(), masks)));
             let chains = ruleset.chains.entry(table).or_default();
             chains.entry(chain.to_owned()).or_default().extend(read.rules);
         }
@@ -135,12 +135,11 @@ impl<'d> Ruleset<'d> {
                             the output of iptables-save or ip6tables-save too";
             found.not_turned(place.clone(), sentence);
         }
-        for (table, chain, masks) in masking {
-            let is_base = |base: &Base<'_>| {
-                base.table == table && base.name == chain && base.hook == "postrouting"
-            };
-            if bases.iter().any(is_base) && !foreign.contains(&table) {
-                found.masking.push(masks);
+        for base in bases.iter().filter(|base| base.hook == "postrouting") {
+            if let Some(chains) = chains.get(&base.table)
+                && !foreign.contains(&base.table)
+            {
+                sources::hand_over(chains, base.name, &masking, found);
             }
         }
     }

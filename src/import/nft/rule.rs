@@ -70,7 +70,7 @@ impl<'r, 'd> Reader<'r, 'd> {
                     place: place.clone(),
                 });
             }
-            if !self.actions.is_empty() {
+            if !self.actions.is_empty() || masks.is_some() {
                 let (actions, name) = (self.actions.clone(), name.clone());
                 rules.push(Rule { matches: case, actions, name, place: place.clone() });
             }

@@ -26,6 +26,11 @@ pub enum Bank {
 }
 
 impl Bank {
+    /// What the names of all sets of ours begin with.
+    pub const PREFIX: &str = "fwmarkctl-";
+    /// Both.
+    pub const BOTH: [Self; 2] = [Self::A, Self::B];
+
     /// The one that a switch fills while this one is in use.
     #[must_use]
     pub fn other(self) -> Self {
@@ -98,7 +103,7 @@ impl SetRole {
 
     /// The role and the bank of a set by its name.
     pub fn named(name: &str, family: Family) -> Option<(Self, Bank)> {
-        let banks = [Bank::A, Bank::B].into_iter();
+        let banks = Bank::BOTH.into_iter();
         banks
             .flat_map(|bank| Self::marking().map(move |role| (role, bank)))
             .find(|(role, bank)| role.name(family, *bank) == name)
@@ -127,7 +132,7 @@ mod tests {
     #[test]
     fn names_are_short_and_read_back() {
         for family in Family::BOTH {
-            for bank in [Bank::A, Bank::B] {
+            for bank in Bank::BOTH {
                 for role in SetRole::marking() {
                     let name = role.name(family, bank);
                     assert!(name.len() <= 31, "{name}");

@@ -21,7 +21,7 @@ const FULL: u64 = 1 << 20;
 const LONGEST: u64 = 4096;
 
 /// How a transaction ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Event {
     /// When, in UTC (RFC 3339).
     pub time: String,

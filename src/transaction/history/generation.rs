@@ -13,7 +13,7 @@ use crate::state::{DirectorState, Fingerprint, MarkBook};
 const FORMAT: u32 = 1;
 
 /// What is known of a generation without reading its state.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Header {
     /// Its number.
     pub number: u64,

@@ -190,6 +190,11 @@ impl Connection {
         self.read_answer()
     }
 
+    /// The client's own end.
+    pub(crate) fn local(&self) -> SocketAddr {
+        self.stream.get_ref().local_addr().unwrap()
+    }
+
     /// Ends its side, and waits for the server's end: [`Failure::Closed`] is a good one.
     pub(crate) fn end(&mut self) -> Failure {
         self.stream.get_ref().shutdown(std::net::Shutdown::Write).unwrap();

@@ -44,6 +44,11 @@ impl Marks {
         Self::Iptables { variant: "nft", sets: true },
     ];
 
+    /// Whether one rule marks several ports.
+    pub(crate) fn in_rules(self) -> bool {
+        matches!(self, Self::Iptables { sets: false, .. })
+    }
+
     /// What `[director]` says to have them.
     fn keys(self) -> String {
         match self {
@@ -68,7 +73,9 @@ impl Marks {
     /// `[director]` that it has gets the keys as well; else there is one at the end, where
     /// it moves no line of the others.
     pub(crate) fn configured(self, config: &str) -> String {
-        if config.lines().any(|line| line.starts_with("backend = ")) {
+        let is_backend =
+            |line: &str| line.split('=').next().is_some_and(|key| key.trim() == "backend");
+        if config.lines().any(is_backend) {
             return config.to_owned();
         }
         let keys = self.keys();

@@ -32,6 +32,8 @@ mod seen;
 mod servers;
 mod topology;
 mod traffic;
+#[path = "../../validity/mod.rs"]
+mod validity;
 
 pub(crate) use client::{Answer, Client, Connection, Failure, Tally, client_v4, client_v6};
 pub(crate) use director::{Director, copy_in_memory};

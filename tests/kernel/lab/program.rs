@@ -9,7 +9,7 @@ use std::thread;
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
-use super::Namespace;
+use super::{Director, Namespace, validity};
 
 /// A [`Command`] bound to a namespace; how it ends is up to the last call.
 pub(crate) struct Program<'a> {
@@ -61,11 +61,14 @@ impl<'a> Program<'a> {
         let mut child = namespace
             .run(|| command.spawn())
             .unwrap_or_else(|error| panic!("can't start {:?}: {error}", self.command));
+        let arguments = self.command.get_args().map(|it| it.to_string_lossy().into_owned());
+        let ours = self.command.get_program() == OsStr::new(&Director::program());
+        let arguments = if ours { arguments.collect() } else { Vec::new() };
         if let (Some(text), Some(mut pipe)) = (self.input, child.stdin.take()) {
             // A program may end without reading all; then its status tells.
             thread::spawn(move || drop(pipe.write_all(text.as_bytes())));
         }
-        Running { child: Some(child) }
+        Running { child: Some(child), arguments }
     }
 
     /// Starts it on a terminal of its own, which is all that it reads and writes.
@@ -77,7 +80,7 @@ impl<'a> Program<'a> {
         let child = namespace
             .run(|| command.spawn())
             .unwrap_or_else(|error| panic!("can't start {:?}: {error}", self.command));
-        (Running { child: Some(child) }, terminal)
+        (Running { child: Some(child), arguments: Vec::new() }, terminal)
     }
 
     /// Runs it to its end, whatever that is.
@@ -138,6 +141,8 @@ impl Terminal {
 /// at the end, so it must not print more than a pipe holds (64 KiB) before.
 pub(crate) struct Running {
     child: Option<Child>,
+    /// Those of fwmarkctl, whose JSON is compared with its schema.
+    arguments: Vec<String>,
 }
 
 impl Running {
@@ -154,7 +159,12 @@ impl Running {
 
     /// Waits for its end.
     pub(crate) fn wait(mut self) -> Ended {
-        Ended::from(self.child.take().unwrap().wait_with_output().unwrap())
+        let ended = Ended::from(self.child.take().unwrap().wait_with_output().unwrap());
+        // Who was killed may have stopped in the middle of a document.
+        if ended.code.is_some() {
+            validity::check(&self.arguments, &ended.stdout);
+        }
+        ended
     }
 }
 
