@@ -63,7 +63,10 @@ impl Entries {
             for old_key in found {
                 let Some(old) = self.get(&old_key).cloned() else { continue };
                 let old_last = old.last_of == Some(chain);
-                let met = if old.mark == claim.mark {
+                let met = if old.mark == claim.mark && claim.yields && contains(&old_key, &key) {
+                    // It never meets these packets without their mark.
+                    Meeting::Said
+                } else if old.mark == claim.mark {
                     agree((&old_key, old_last), (&key, claim.last))
                 } else {
                     differ(&old_key, &key, old_last || claim.yields)

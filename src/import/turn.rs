@@ -1,10 +1,13 @@
 //! A director as files describe it, in groups; and what is in none.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Imported, Joined, NotTurned, Place};
 use crate::model::{DirectorSettings, Group};
-use crate::regroup::{Lost, regroup};
+use crate::regroup::{Lost, Reason, regroup};
+
+/// How many entries of one line a note names.
+const SHOWN: usize = 8;
 
 /// Groups, and what became none.
 #[derive(Debug)]
@@ -33,7 +36,8 @@ impl Imported {
     pub fn turn(self) -> Turned {
         let joined = self.join();
         let regrouped = regroup(&joined.state);
-        let mut notes: BTreeSet<Note> = regrouped.lost.iter().map(|it| joined.note(it)).collect();
+        let mut notes: BTreeSet<Note> =
+            regrouped.lost.iter().flat_map(|it| joined.notes(it)).collect();
         let told = joined.not_turned.into_iter();
         notes.extend(told.map(|NotTurned { place, sentence }| Note {
             place: Some(place),
@@ -46,14 +50,25 @@ impl Imported {
 }
 
 impl Joined {
-    /// What is lost, with the first place that it comes from.
-    fn note(&self, lost: &Lost) -> Note {
+    /// What is lost, with the first place that it comes from. Entries of one mark that are
+    /// not in its group are told with the place of each.
+    fn notes(&self, lost: &Lost) -> Vec<Note> {
+        let of = |place, sentence| Note { place, sentence, remedy: Some(lost.reason.remedy()) };
+        if let Reason::Uneven(_) = lost.reason {
+            let mut places: BTreeMap<Option<Place>, Vec<String>> = BTreeMap::new();
+            for key in &lost.marking {
+                places.entry(self.marks.get(key).cloned()).or_default().push(key.to_string());
+            }
+            let told = places.into_iter().map(|(place, keys)| {
+                let more = keys.len().saturating_sub(SHOWN);
+                let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+                let keys = keys.into_iter().take(SHOWN).collect::<Vec<_>>().join(", ");
+                of(place, format!("{}: {keys}{more}", lost.reason))
+            });
+            return told.collect();
+        }
         let marks = lost.marking.iter().filter_map(|key| self.marks.get(key));
         let services = lost.services.iter().filter_map(|key| self.services.get(key));
-        Note {
-            place: marks.chain(services).min().cloned(),
-            sentence: lost.reason.to_string(),
-            remedy: Some(lost.reason.remedy()),
-        }
+        vec![of(marks.chain(services).min().cloned(), lost.reason.to_string())]
     }
 }

@@ -134,7 +134,7 @@ fn join(part: &mut Part, other: &Part) -> Option<&'static str> {
 }
 
 /// What the part listens on: the ports that each of its VIPs has. Where they differ, those
-/// that most VIPs have.
+/// with which most entries are in the group.
 fn listen(part: &mut Part, mark: Mark, keys: &[MarkKey], lost: &mut Vec<Lost>) {
     let mut of_vips: BTreeMap<Prefix, BTreeSet<Listener>> = BTreeMap::new();
     for MarkKey { destination, protocol, ports } in keys {
@@ -145,7 +145,7 @@ fn listen(part: &mut Part, mark: Mark, keys: &[MarkKey], lost: &mut Vec<Lost>) {
     for listeners in of_vips.values() {
         *counts.entry(listeners).or_default() += 1;
     }
-    let most = counts.iter().max_by_key(|(_, count)| **count);
+    let most = counts.iter().max_by_key(|(listeners, count)| **count * listeners.len());
     let Some(chosen) = most.map(|(listeners, _)| (*listeners).clone()) else { return };
     let is_uneven = |key: &&MarkKey| of_vips.get(&key.destination) != Some(&chosen);
     let uneven: Vec<_> = keys.iter().filter(is_uneven).copied().collect();
