@@ -23,7 +23,7 @@ use crate::backend::ActivityTable;
 use crate::backend::ipvs::{ConnectionEntry, Endpoint};
 use crate::model::{Family, GroupName, Mark, PortRange, Prefix, Protocol};
 use crate::state::{
-    DestinationKey, Lookup, MarkEntry, MarkKey, MarkRuleset, ServiceFlags, ServiceKey,
+    Destination, DestinationKey, Lookup, MarkEntry, MarkKey, MarkRuleset, ServiceFlags, ServiceKey,
     ServiceTable, SourceKey, VirtualService, entry_of_host,
 };
 
@@ -251,11 +251,7 @@ impl Journey {
         let mut ways: Vec<Way> = Vec::new();
         for server in chosen {
             let Some(destination) = service.destination(server) else { continue };
-            let source = self.mark.and_then(|mark| {
-                let key = SourceKey { mark, server: server.address };
-                facts.ruleset.sources.get(&key)
-            });
-            let way = Way { packet: *packet, destination: *destination, source };
+            let way = self.way(packet, facts, *destination);
             // Servers that are reached alike are said once.
             if !ways.iter().any(|other| other.is_like(&way)) {
                 ways.push(way);
@@ -265,6 +261,15 @@ impl Journey {
             self.say(Stage::Forward, way.forth());
             self.say(Stage::Return, way.back());
         }
+    }
+
+    /// The way to a real server, with what replaces the client's address on it.
+    fn way<'a>(&self, packet: &Packet, facts: Facts<'a>, destination: Destination) -> Way<'a> {
+        let source = self.mark.and_then(|mark| {
+            let key = SourceKey { mark, server: destination.key.address };
+            facts.ruleset.sources.get(&key)
+        });
+        Way { packet: *packet, destination, source }
     }
 
     /// Where a connection goes that is known, by the method that the server has now: the
@@ -285,7 +290,7 @@ impl Journey {
         match found {
             Some((key, destination)) => {
                 self.service = Some(key.to_string());
-                let way = Way { packet: *packet, destination, source: None };
+                let way = self.way(packet, facts, destination);
                 self.say(Stage::Forward, way.forth());
                 self.say(Stage::Return, way.back());
             }

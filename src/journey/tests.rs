@@ -257,4 +257,9 @@ fn the_way_back_is_that_of_the_method() {
     let entry = SourceEntry { source: Source::Masquerade, group: None };
     world.ruleset.sources.insert(source, entry);
     assert!(sentence(&world.journey(80), Stage::Forward).contains("full NAT"));
+    // The same is said of a connection that is known.
+    world.remembers("TCP", "198.51.100.7:40000", "192.0.2.1:80", "10.0.0.1:80");
+    let known = world.journey(80);
+    assert_eq!(known.chosen, ["10.0.0.1:80"]);
+    assert!(sentence(&known, Stage::Forward).contains("full NAT"), "{known:#?}");
 }

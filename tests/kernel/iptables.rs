@@ -1,6 +1,10 @@
 //! What is particular to iptables, with both of its variants: two families are two steps,
 //! and the tables are everybody's.
 
+use std::thread;
+
+use fwmarkctl::backend::KernelDirector;
+
 use crate::lab::Director;
 use crate::scene::Fwmarkctl;
 
@@ -185,4 +189,30 @@ fn a_set_that_somebody_else_uses_is_told_and_goes_later() {
     director.fwmarkctl(&["clear", "--yes"]).ok();
     let is_gone = || director.command("ipset").args(["list", "-n"]).ok().is_empty();
     crate::scene::until("the set is gone", is_gone);
+}
+
+/// Who looks while somebody else applies sees what is, or was: tables and sets are read one
+/// after another, and the sets of before go when the chains look into others.
+#[test]
+fn who_reads_beside_an_apply_misses_no_set() {
+    for variant in VARIANTS {
+        let director = Director::alone();
+        let in_sets = |ports| config(variant, ports, true).replacen('\n', "\nmax-rules = 0\n", 1);
+        let [one, two] = ["80", "80, 443"].map(in_sets);
+        director.apply(&one);
+        thread::scope(|scope| {
+            let applying = scope.spawn(|| {
+                for config in [&two, &one, &two, &one, &two, &one] {
+                    director.apply(config);
+                }
+            });
+            director.run(|| {
+                while !applying.is_finished() {
+                    let ruleset = KernelDirector::new().marking().expect("it can be read");
+                    let told = format!("{:?}", ruleset.frame);
+                    assert!(!told.contains("is not there"), "{variant}: {told}");
+                }
+            });
+        });
+    }
 }

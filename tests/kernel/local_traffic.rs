@@ -120,16 +120,37 @@ fn by_direct_routing_it_is_answered_where_the_vip_is_not_its_own() {
 }
 
 /// IPVS sends what it forwards through the same hook, where it passes as it is: by another
-/// route, that of the VIP, it would come to the director itself.
+/// route, that of the VIP, it would come to the director itself. Two groups change their
+/// VIPs and keep their marks, so that no service goes, and no connection with it.
 #[test]
 fn forwarded_packets_keep_their_way_while_the_marks_switch() {
     let lab = Lab::dr();
     lab.serve_tcp(&[80]);
     let director = lab.director();
-    director.apply(&web(&lab, "dr", 10, true));
+    let vips =
+        [r#""172.18.100.7", "2001:db8:18:100::7""#, r#""172.18.100.8", "2001:db8:18:100::8""#];
+    let real = list(&lab, &[RealServer::v4, RealServer::v6]);
+    let marks_swapped = |swapped: bool| {
+        let group = |mark: u32, place: usize| {
+            format!(
+                r#"
+                [group.of-mark-{mark}]
+                vips = [{}]
+                ports = ["80/tcp"]
+                mark = {mark}
+                forward = "dr"
+                real = {real}
+                "#,
+                vips[place],
+            )
+        };
+        let [first, second] = if swapped { [1, 0] } else { [0, 1] };
+        format!("[director]\nlocal-traffic = true\n{}{}", group(10, first), group(11, second))
+    };
+    director.apply(&marks_swapped(false));
     lab.beside_rush(&[HTTP, HTTP6], |traffic| {
-        for mark in [11, 10, 11, 10] {
-            director.apply(&web(&lab, "dr", mark, true));
+        for swapped in [true, false, true, false] {
+            director.apply(&marks_swapped(swapped));
             traffic.each_answers(3, |_| true);
         }
         let seen = traffic.seen(|_| true);

@@ -19,6 +19,9 @@ use crate::render::iptables::{
 };
 use crate::state::{Frame, MarkRuleset, SourceEntry, SourceKey};
 
+/// How often it is read again when it looks as if somebody changed it meanwhile.
+const ATTEMPTS: usize = 10;
+
 /// The jumps to our chains, as they were found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Jumps {
@@ -163,11 +166,38 @@ impl Found {
         &self.value.ruleset
     }
 
-    /// Reads it.
+    /// Reads it, and reads it again when somebody seems to have written under way: tables,
+    /// families and sets are read one after another, each as it is at its moment. What is
+    /// found twice in the same way is so.
     ///
     /// # Errors
     /// [`NetfilterError`].
     pub(super) fn read(variant: Variant) -> Result<Self, NetfilterError> {
+        let mut last = Self::read_once(variant);
+        for attempt in 2..=ATTEMPTS {
+            if last.as_ref().is_ok_and(Self::is_whole) {
+                break;
+            }
+            tracing::debug!(attempt, "a part is missing, or cannot be read: read again");
+            let again = Self::read_once(variant);
+            let is_so = match (&last, &again) {
+                (Ok(last), Ok(again)) => last.generation == again.generation,
+                (Err(last), Err(again)) => last.to_string() == again.to_string(),
+                _ => false,
+            };
+            last = again;
+            if is_so {
+                break;
+            }
+        }
+        last
+    }
+
+    fn is_whole(&self) -> bool {
+        matches!(self.ruleset().frame, Frame::Intact | Frame::Absent)
+    }
+
+    fn read_once(variant: Variant) -> Result<Self, NetfilterError> {
         let mut families = BTreeMap::new();
         for family in Family::BOTH {
             let found = FamilyFound::read(variant, family)?;

@@ -22,9 +22,9 @@ pub(super) struct Document {
 
 pub(super) fn run(context: &mut Context, shell: Shell) -> Result<Exit, Error> {
     let (shell, text) = match shell {
-        Shell::Bash => ("bash", include_str!("fwmarkctl.bash")),
-        Shell::Zsh => ("zsh", include_str!("fwmarkctl.zsh")),
-        Shell::Fish => ("fish", include_str!("fwmarkctl.fish")),
+        Shell::Bash => ("bash", include_str!("../../../completions/fwmarkctl.bash")),
+        Shell::Zsh => ("zsh", include_str!("../../../completions/_fwmarkctl")),
+        Shell::Fish => ("fish", include_str!("../../../completions/fwmarkctl.fish")),
     };
     if context.output.is_json() {
         context.output.json(&Document { format: Format, shell, text })?;
