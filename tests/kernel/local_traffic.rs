@@ -119,9 +119,26 @@ fn by_direct_routing_it_is_answered_where_the_vip_is_not_its_own() {
     assert!(lab.client().tcp(CLIENT, HTTP).is_ok());
 }
 
-/// IPVS sends what it forwards through the same hook, where it passes as it is: by another
-/// route, that of the VIP, it would come to the director itself. Two groups change their
-/// VIPs and keep their marks, so that no service goes, and no connection with it.
+/// IPVS sends what it forwards through the same hook, where it passes as it is. Here a rule
+/// of somebody else gave it another mark meanwhile: marked again, it would go by the route
+/// of the VIP, and come to the director itself.
+#[test]
+fn forwarded_packets_keep_the_mark_that_they_have() {
+    let lab = Lab::dr();
+    lab.serve_tcp(&[80]);
+    let director = lab.director();
+    director.apply(&web(&lab, "dr", 10, true));
+    director.nft(
+        "table ip others { chain prerouting { type filter hook prerouting priority -140;\n\
+         ip daddr 172.18.100.7 meta mark set 12; }; }",
+    );
+    let server = &lab.real_servers()[0].v4();
+    director.ipvsadm(&format!("-A -f 12 -s rr\n-a -f 12 -r {server}:0 -g\n"));
+    assert!(lab.client().tcp(client_v4(7).as_str(), HTTP).is_ok());
+}
+
+/// Two groups change their VIPs and keep their marks: no service goes, and no connection
+/// with it.
 #[test]
 fn forwarded_packets_keep_their_way_while_the_marks_switch() {
     let lab = Lab::dr();
