@@ -55,3 +55,4 @@ pub mod regroup;
 pub mod render;
 pub mod state;
 pub mod transaction;
+pub mod units;

@@ -23,6 +23,13 @@ fn main() -> ExitCode {
 fn environment() -> Environment {
     Environment {
         no_color: std::env::var_os("NO_COLOR").is_some_and(|set| !set.is_empty()),
+        unicode: ["LC_ALL", "LC_CTYPE", "LANG"]
+            .into_iter()
+            .find_map(|name| std::env::var(name).ok().filter(|set| !set.is_empty()))
+            .is_some_and(|set| {
+                let set = set.to_ascii_lowercase();
+                set.ends_with("utf-8") || set.ends_with("utf8")
+            }),
         sudo_user: std::env::var("SUDO_USER").ok(),
         notify_socket: std::env::var_os("NOTIFY_SOCKET"),
         watchdog_usec: std::env::var("WATCHDOG_USEC").ok(),

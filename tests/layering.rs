@@ -9,6 +9,7 @@ fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("model", &[][..]),
         ("netlink", &[][..]),
         ("fail_points", &[][..]),
+        ("units", &[][..]),
         ("state", &["model"][..]),
         ("plan", &["model", "state"][..]),
         ("backend", &["model", "state", "plan", "render", "netlink", "fail_points"][..]),

@@ -174,6 +174,8 @@ pub struct Activity {
     pub active: u32,
     /// Connections in any other state.
     pub inactive: u32,
+    /// Clients that persistence keeps on it: its templates.
+    pub persistent: u32,
 }
 
 /// The connections of each destination of each service.

@@ -68,7 +68,7 @@ pub fn run(arguments: Arguments, environment: Environment) -> Exit {
     #[cfg(feature = "fail-points")]
     let _calls = crate::fail_points::Armed::at(environment.die_at);
     let Arguments { global, command } = arguments;
-    let output = Output::new(&global, environment.no_color);
+    let output = Output::new(&global, &environment);
     let mut context =
         Context { global, output, environment, stdin: None, signals: OnceCell::new() };
     let command = command.unwrap_or(Command::Status { groups: Vec::new(), check: false });

@@ -8,6 +8,7 @@ use anstyle::{AnsiColor, Style};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
+use super::Environment;
 use super::args::{ColorChoice, Global, OutputFormat};
 use crate::error::Error;
 
@@ -71,22 +72,24 @@ pub(super) struct Output {
     quiet: bool,
     colored: bool,
     colored_errors: bool,
+    unicode: bool,
     closed: bool,
 }
 
 impl Output {
-    /// The output that the options ask for; `no_color` is whether `NO_COLOR` is set.
-    pub(super) fn new(global: &Global, no_color: bool) -> Self {
+    /// The output that the options ask for, in this environment.
+    pub(super) fn new(global: &Global, environment: &Environment) -> Self {
         let colored = |terminal: bool| match global.color {
             ColorChoice::Always => true,
             ColorChoice::Never => false,
-            ColorChoice::Auto => terminal && !no_color,
+            ColorChoice::Auto => terminal && !environment.no_color,
         };
         Self {
             json: global.output == OutputFormat::Json,
             quiet: global.quiet,
             colored: colored(io::stdout().is_terminal()),
             colored_errors: colored(io::stderr().is_terminal()),
+            unicode: environment.unicode,
             closed: false,
         }
     }
@@ -114,6 +117,14 @@ impl Output {
         } else {
             text.to_string()
         }
+    }
+
+    /// `percent` of a line so long, in characters that the terminal has.
+    pub(super) fn bar(&self, percent: u64, length: u64) -> String {
+        let (full, empty) = if self.unicode { ('█', '·') } else { ('#', '.') };
+        // What is not nothing can be seen.
+        let shown = ((percent * length + 50) / 100).max(u64::from(percent > 0));
+        (0..length).map(|place| if place < shown { full } else { empty }).collect()
     }
 
     /// Prints lines for people; nothing with `--quiet` or `-o json`.

@@ -102,6 +102,13 @@ pub struct Origin {
     pub path: Option<Arc<Path>>,
 }
 
+impl Origin {
+    /// The file as it is opened, as text; none where it was standard input.
+    pub fn path_text(&self) -> Option<String> {
+        Some(self.path.as_ref()?.to_string_lossy().into_owned())
+    }
+}
+
 impl Config {
     /// Where a group is defined.
     pub fn origin(&self, name: &GroupName) -> Option<&Origin> {

@@ -24,7 +24,7 @@ pub struct Candidate {
 
 impl Candidate {
     pub(super) fn of(service: ServiceKey, it: &Destination, activity: &ActivityTable) -> Self {
-        let Activity { active, inactive } =
+        let Activity { active, inactive, .. } =
             activity.get(&(service, it.key)).copied().unwrap_or_default();
         let connections = active.saturating_add(inactive);
         // `ip_vs_bind_dest` (`net/netfilter/ipvs/ip_vs_conn.c`): it counts as overloaded from

@@ -65,7 +65,7 @@ impl World {
 
     fn busy(&mut self, server: usize, active: u32, inactive: u32) {
         let it = self.service().destinations[server].key;
-        self.activity.insert((key(), it), Activity { active, inactive });
+        self.activity.insert((key(), it), Activity { active, inactive, persistent: 0 });
     }
 
     fn persists(&mut self, length: u8) {

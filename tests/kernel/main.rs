@@ -50,6 +50,7 @@ mod sip;
 #[allow(unreachable_pub, reason = "shared with other test programs")]
 mod states;
 mod stats;
+mod status;
 mod take_over;
 mod take_over_keepalived;
 mod trial;

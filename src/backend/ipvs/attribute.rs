@@ -54,6 +54,7 @@ pub(super) mod destination {
     pub(in crate::backend::ipvs) const LOWER: u16 = 6;
     pub(in crate::backend::ipvs) const ACTIVE: u16 = 7;
     pub(in crate::backend::ipvs) const INACTIVE: u16 = 8;
+    pub(in crate::backend::ipvs) const TEMPLATES: u16 = 9;
     pub(in crate::backend::ipvs) const STATISTICS: u16 = 10;
     pub(in crate::backend::ipvs) const FAMILY: u16 = 11;
     pub(in crate::backend::ipvs) const STATISTICS_64: u16 = 12;

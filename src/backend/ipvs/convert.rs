@@ -7,7 +7,7 @@ use netlink_packet_core::{NlaBuffer, NlasIterator};
 use super::attribute::{Attribute, destination, family_number, family_of_number, service, top};
 use super::message::{Command, IpvsMessage};
 use super::statistics::{self, Counted};
-use crate::backend::Statistics;
+use crate::backend::{Activity, Statistics};
 use crate::model::{Family, KernelName, Mark, Protocol, Tunnel, TunnelChecksum};
 use crate::netlink::NetlinkError;
 use crate::plan::ServiceChange;
@@ -138,8 +138,7 @@ fn checksum_flags(checksum: TunnelChecksum) -> u16 {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct DestinationReading {
     pub(super) destination: Destination,
-    pub(super) active: u32,
-    pub(super) inactive: u32,
+    pub(super) activity: Activity,
     pub(super) statistics: Statistics,
 }
 
@@ -203,7 +202,7 @@ pub(super) fn read_destination(
     // Kernels before 3.18 do not tell: then it is the service's.
     let mut family = service;
     let (mut address, mut port, mut method, mut weight) = (None, 0, 0, 0);
-    let (mut upper, mut lower, mut active, mut inactive) = (0, 0, 0, 0);
+    let (mut upper, mut lower, mut activity) = (0, 0, Activity::default());
     let (mut kind, mut tunnel_port, mut tunnel_flags) = (0, 0, 0);
     let mut counted = Counted::default();
     for attribute in NlasIterator::new(attributes) {
@@ -215,8 +214,9 @@ pub(super) fn read_destination(
             destination::WEIGHT => weight = word(&attribute)?,
             destination::UPPER => upper = word(&attribute)?,
             destination::LOWER => lower = word(&attribute)?,
-            destination::ACTIVE => active = word(&attribute)?,
-            destination::INACTIVE => inactive = word(&attribute)?,
+            destination::ACTIVE => activity.active = word(&attribute)?,
+            destination::INACTIVE => activity.inactive = word(&attribute)?,
+            destination::TEMPLATES => activity.persistent = word(&attribute)?,
             destination::FAMILY => {
                 family = family_of_number(short(&attribute)?).unwrap_or(service);
             }
@@ -236,7 +236,7 @@ pub(super) fn read_destination(
         upper_threshold: upper,
         lower_threshold: lower,
     };
-    Ok(DestinationReading { destination, active, inactive, statistics: counted.best() })
+    Ok(DestinationReading { destination, activity, statistics: counted.best() })
 }
 
 /// Reads the key and the statistics of an answer to [`Command::GetService`].

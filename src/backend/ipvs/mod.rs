@@ -24,7 +24,7 @@ pub use self::connections::{CONNECTIONS, ConnectionEntry, Endpoint};
 pub(super) use self::control::Control;
 use self::convert::DestinationReading;
 use self::message::{Command, IpvsMessage, put};
-use super::{Activity, ActivityTable, DestinationStatistics, Ipvs, IpvsError, StatisticsTable};
+use super::{ActivityTable, DestinationStatistics, Ipvs, IpvsError, StatisticsTable};
 use crate::netlink::{ACK, Bus, DUMP, NetlinkError, Socket};
 use crate::plan::ServiceChange;
 use crate::state::{ServiceKey, ServiceTable};
@@ -84,8 +84,8 @@ impl KernelIpvs {
         let present: Vec<_> = table.keys().copied().collect();
         connection.destinations(&present, |key, readings| {
             let destinations = readings.iter().map(|reading| {
-                let DestinationReading { destination, active, inactive, statistics } = *reading;
-                let (weight, activity) = (destination.weight, Activity { active, inactive });
+                let DestinationReading { destination, activity, statistics } = *reading;
+                let weight = destination.weight;
                 (destination.key, DestinationStatistics { weight, activity, statistics })
             });
             if let Some(service) = table.get_mut(&key) {
@@ -145,9 +145,8 @@ impl Ipvs for KernelIpvs {
             return Ok(table);
         }
         Connection::open()?.destinations(&keys, |key, readings| {
-            for DestinationReading { destination, active, inactive, .. } in readings {
-                let activity = Activity { active: *active, inactive: *inactive };
-                table.insert((key, destination.key), activity);
+            for DestinationReading { destination, activity, .. } in readings {
+                table.insert((key, destination.key), *activity);
             }
         })?;
         Ok(table)

@@ -67,7 +67,7 @@ impl Server {
 
     /// Its connections in words.
     pub(super) fn busy(&self) -> Option<String> {
-        let Activity { active, inactive } = self.activity?;
+        let Activity { active, inactive, .. } = self.activity?;
         Some(format!("{active} active, {inactive} inactive: {} %", self.percent))
     }
 }
@@ -163,7 +163,7 @@ fn servers(group: &Group, state: &DirectorState, activity: Option<&ActivityTable
     };
     let counted: Vec<_> = group.real_servers.iter().map(|server| (server, of(server))).collect();
     let size = |(server, activity): &(&RealServer, Option<Activity>)| match activity {
-        Some(Activity { active, inactive }) => u64::from(*active) + u64::from(*inactive),
+        Some(Activity { active, inactive, .. }) => u64::from(*active) + u64::from(*inactive),
         None => u64::from(server.weight),
     };
     let total: u64 = counted.iter().map(size).sum();

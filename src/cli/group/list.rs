@@ -35,7 +35,7 @@ pub(super) fn run(context: &mut Context) -> Result<Exit, Error> {
     if context.output.is_json() {
         let groups = all.map(|(group, origin)| Listed {
             name: &group.name,
-            file: origin.path.as_ref().map(|path| path.to_string_lossy().into_owned()),
+            file: origin.path_text(),
             line: origin.line,
             enabled: group.enabled,
             vips: &group.vips,

@@ -9,13 +9,13 @@ use serde::Serialize;
 
 use super::View;
 use super::reading::{Counters, Marked};
-use super::units::Rate;
 use crate::backend::{
     Activity, Count, DestinationStatistics, ServiceStatistics, Statistics, Traffic,
 };
 use crate::cli::output::Format;
 use crate::model::{Family, GroupName, Mark, PortRange, Prefix, Protocol};
 use crate::state::{DestinationKey, MarkKey, ServiceKey};
+use crate::units::Rate;
 
 /// The time in UTC (RFC 3339), in whole seconds.
 pub(super) fn time() -> String {

@@ -47,6 +47,11 @@ impl Settings {
         Self { settings, changes }
     }
 
+    /// Whether something of it is not as it should be.
+    pub(super) fn differ(&self) -> bool {
+        !self.changes.is_empty()
+    }
+
     /// For a terminal; nothing where there is nothing.
     pub(super) fn text(&self, output: &Output) -> String {
         if self.settings.is_empty() && self.changes.is_empty() {

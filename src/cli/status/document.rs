@@ -11,6 +11,7 @@ use crate::backend::{Activity, ActivityTable};
 use crate::cli::compile::{RealServer, Service, Source};
 use crate::cli::output::Format;
 use crate::cli::{Interrupted, Pending};
+use crate::config::Origin;
 use crate::model::{GroupName, PortRange, Prefix, Protocol};
 use crate::plan::ChangeLine;
 use crate::state::MarkKey;
@@ -41,6 +42,10 @@ pub(super) struct Group {
     name: Option<GroupName>,
     /// Whether the configuration has it.
     configured: bool,
+    /// The file that defines it; null for standard input, and where none does.
+    file: Option<String>,
+    /// Where in that file.
+    line: Option<usize>,
     enabled: bool,
     /// Null where there is no configuration.
     in_sync: Option<bool>,
@@ -81,11 +86,13 @@ pub(super) fn groups(
     let group = |(name, entry): (&Option<GroupName>, &Entry<'_>)| Group {
         name: name.clone(),
         configured: entry.config.is_some(),
+        file: entry.origin.and_then(Origin::path_text),
+        line: entry.origin.map(|origin| origin.line),
         enabled: entry.config.is_none_or(|group| group.enabled),
         in_sync: in_sync.map(|_| entry.changes.is_empty() && !entry.is_in_the_way()),
         conflict: entry.is_in_the_way(),
         marks: entry.marks.clone(),
-        mark_rules: entry.rules.iter().map(|key| Rule::of(key)).collect(),
+        mark_rules: entry.rules.iter().map(|(key, _)| Rule::of(key)).collect(),
         nat_rules: entry.sources.iter().copied().map(Source::of).collect(),
         services: services(entry, activity),
         changes: entry.changes.clone(),
