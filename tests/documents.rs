@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 
 mod xml;
 
+use clap::Parser;
+use clap::error::ErrorKind;
+use fwmarkctl::cli::args::Arguments;
 use xml::elements;
 
 fn read(path: impl AsRef<Path>) -> String {
@@ -77,6 +80,31 @@ fn every_link_of_a_page_leads_somewhere() {
         }
     }
     assert!(count > 60, "only {count} links were found");
+}
+
+/// What stands in a text, beside the blocks that the kernel ring runs.
+#[test]
+fn commands_within_sentences_are_commands() {
+    let mut count = 0;
+    for page in pages().into_iter().chain(["rules/README.md".into()]) {
+        for command in read(&page).split('`').filter(|span| span.starts_with("fwmarkctl ")) {
+            let words = command.split(['|', '>', '…', '[', '\n']).next().unwrap_or_default();
+            let parsed =
+                Arguments::try_parse_from(words.replace("ADDRESS", "10.0.0.1").split_whitespace());
+            let wrong = parsed.err().filter(|error| {
+                // The sentence is about the command, and leaves out what it takes.
+                !matches!(
+                    error.kind(),
+                    ErrorKind::MissingRequiredArgument
+                        | ErrorKind::DisplayHelp
+                        | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+                )
+            });
+            assert!(wrong.is_none(), "{}: {command}: {wrong:?}", page.display());
+            count += 1;
+        }
+    }
+    assert!(count > 40, "only {count} commands were found");
 }
 
 #[test]

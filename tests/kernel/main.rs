@@ -38,6 +38,7 @@ mod local_node;
 mod local_traffic;
 mod main_job;
 mod one_packet;
+mod pages;
 mod persistence;
 mod random;
 mod realserver;

@@ -57,7 +57,9 @@ pub(super) fn read(document: &Document, found: &mut Imported) -> Result<(), Impo
         let what = format!("the table {name} has no COMMIT: the end of the file is missing");
         return Err(ImportError::NotThat { place, kind, what });
     }
-    if tables.is_empty() {
+    // Without a single rule, ip6tables-save prints nothing.
+    let is_empty = document.lines().all(|(_, line)| line.trim().is_empty());
+    if tables.is_empty() && !is_empty {
         let (place, kind) = (document.line(1), "a dump of iptables-save");
         let what = "no line begins a table, like *mangle".to_owned();
         return Err(ImportError::NotThat { place, kind, what });
