@@ -10,7 +10,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::ServerName;
-use crate::model::{BackendKind, Prefix, Protocol};
+use crate::model::{BackendKind, Prefix, Protocol, Share};
 
 pub use edit::{
     EditOptions, GroupAdd, GroupCommand, GroupEdit, GroupKeys, GroupSet, RealAdd, RealRemove,
@@ -310,6 +310,12 @@ pub struct ApplyOptions {
     /// Take over services that somebody else made on our marks
     #[arg(long)]
     pub adopt: bool,
+    /// Do not ask, nor refuse, whatever goes out of service
+    #[arg(long)]
+    pub yes: bool,
+    /// Ask when more than this share goes out of service, whatever the configuration says
+    #[arg(long, value_name = "SHARE", conflicts_with = "yes")]
+    pub ask_above: Option<Share>,
     /// Exit with 5 when another fwmarkctl is at work, instead of waiting for it
     #[arg(long)]
     pub no_wait: bool,

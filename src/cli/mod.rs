@@ -9,6 +9,7 @@ mod compile;
 mod completions;
 mod confirm;
 mod connections;
+mod consent;
 mod doctor;
 mod edit;
 mod environment;
@@ -283,10 +284,6 @@ impl Context {
                 MarkBook::default()
             }
         }
-    }
-
-    fn compile(&mut self) -> Result<Compiled, Error> {
-        self.load_and_compile().map(|(_, compiled)| compiled)
     }
 
     /// What somebody began and did not end, as far as it can be seen without the lock.

@@ -72,6 +72,7 @@ pub(super) struct Output {
     colored: bool,
     colored_errors: bool,
     closed: bool,
+    told: String,
 }
 
 impl Output {
@@ -88,6 +89,7 @@ impl Output {
             colored: colored(io::stdout().is_terminal()),
             colored_errors: colored(io::stderr().is_terminal()),
             closed: false,
+            told: String::new(),
         }
     }
 
@@ -104,6 +106,18 @@ impl Output {
     /// Whether errors may be coloured.
     pub(super) fn colors_errors(&self) -> bool {
         self.colored_errors
+    }
+
+    /// Remembers what somebody at a terminal has seen there already.
+    pub(super) fn has_told(&mut self, text: String) {
+        if io::stdout().is_terminal() {
+            self.told = text;
+        }
+    }
+
+    /// `text`, unless it was just seen.
+    pub(super) fn once(&self, text: String) -> String {
+        if self.told == text { String::new() } else { text }
     }
 
     /// `text` in a tone.

@@ -13,6 +13,7 @@ mod clear;
 #[allow(unreachable_pub, reason = "shared with other test programs")]
 mod configs;
 mod connections;
+mod consent;
 mod doctor;
 mod drain;
 mod drift;

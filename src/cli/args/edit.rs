@@ -13,6 +13,9 @@ pub struct EditOptions {
     /// Apply the edited configuration; a failure puts the file back
     #[arg(long, help_heading = None, display_order = 0)]
     pub apply: bool,
+    /// With --apply: do not ask, nor refuse, whatever goes out of service
+    #[arg(long, requires = "apply", help_heading = None, display_order = 0)]
+    pub yes: bool,
     /// Show what would change in the file; write nothing
     #[arg(long, conflicts_with = "apply", help_heading = None, display_order = 0)]
     pub dry_run: bool,
