@@ -123,7 +123,7 @@ pub fn run(arguments: Arguments, environment: Environment) -> Exit {
 /// answer is the exit code. Help and version are answers, not errors.
 pub fn usage(error: &clap::Error, json: bool, no_color: bool) -> Exit {
     let failed = error.use_stderr();
-    if failed && json {
+    let told = if failed && json {
         let text = error.render().to_string();
         let mut lines = text.lines();
         let message = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
@@ -132,7 +132,7 @@ pub fn usage(error: &clap::Error, json: bool, no_color: bool) -> Exit {
         let document = failure::document(&error);
         match serde_json::to_string_pretty(&document) {
             Ok(text) => output::answer(&format!("{text}\n")),
-            Err(error) => tracing::error!("{error}"),
+            Err(error) => Err(Error::Output(error.into())),
         }
     } else {
         let terminal =
@@ -142,9 +142,21 @@ pub fn usage(error: &clap::Error, json: bool, no_color: bool) -> Exit {
         } else {
             failure::defuse(&error.render().to_string())
         };
-        if failed { note(&text) } else { output::answer(&text) }
+        if failed {
+            note(&text);
+            Ok(())
+        } else {
+            output::answer(&text)
+        }
+    };
+    match told {
+        _ if failed => Exit::Refused,
+        Ok(()) => Exit::Done,
+        Err(error) => {
+            note(&format!("error: {}\n", error.sentence()));
+            error.exit()
+        }
     }
-    if failed { Exit::Refused } else { Exit::Done }
 }
 
 /// What every command has at hand.

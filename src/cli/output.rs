@@ -227,10 +227,14 @@ impl Write for Pieces<'_> {
 }
 
 /// Writes to standard output, where there is no [`Output`] yet.
-pub(super) fn answer(text: &str) {
+///
+/// # Errors
+/// [`Error::Output`]; but a reader who has gone is no error.
+pub(super) fn answer(text: &str) -> Result<(), Error> {
     let mut stdout = io::stdout().lock();
-    if stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).is_err() {
-        tracing::trace!("standard output is closed");
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other.map_err(Error::Output),
     }
 }
 

@@ -41,6 +41,7 @@ mod main_job;
 mod one_packet;
 mod persistence;
 mod random;
+mod readers;
 mod realserver;
 mod refused;
 mod same_as_tools;
