@@ -110,7 +110,9 @@ impl Error {
             | Self::Import(_)
             | Self::Pending { .. }
             | Self::History(Unreadable::Missing(_))
-            | Self::Transaction(TransactionError::Conflict(_)) => Exit::Refused,
+            | Self::Transaction(TransactionError::Conflict(_) | TransactionError::Unconfirmed(_)) => {
+                Exit::Refused
+            }
             Self::Transaction(TransactionError::Incomplete(_))
             | Self::RealServer(RealServerError::Incomplete { .. }) => Exit::Incomplete,
             Self::Lock(LockError::Held(_)) => Exit::Locked,
@@ -136,6 +138,7 @@ impl Error {
             Self::Expired(_) => "expired",
             Self::Lock(LockError::Held(_)) => "locked",
             Self::Transaction(TransactionError::Conflict(_)) => "conflict",
+            Self::Transaction(TransactionError::Unconfirmed(_)) => "unconfirmed",
             Self::Transaction(TransactionError::Incomplete(_)) => "incomplete",
             Self::Transaction(TransactionError::Restored { .. }) => "restored",
             Self::Transaction(TransactionError::Unread(_)) | Self::Kernel(_) => "kernel",

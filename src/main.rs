@@ -3,13 +3,12 @@
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use clap::Parser;
-use fwmarkctl::cli::{self, Environment, args::Arguments};
+use fwmarkctl::cli::{self, Environment, args};
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
     let environment = environment();
-    let exit = match Arguments::try_parse() {
+    let exit = match args::read(std::env::args_os()) {
         Ok(arguments) => {
             trace(arguments.global.verbose, arguments.global.quiet);
             cli::run(arguments, environment)
@@ -54,6 +53,8 @@ fn trace(verbose: u8, quiet: bool) {
         .with_ansi(std::io::stderr().is_terminal())
         .without_time()
         .with_target(false)
+        // It would say so by a macro that panics where standard error cannot be written.
+        .log_internal_errors(false)
         .init();
 }
 

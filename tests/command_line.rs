@@ -156,27 +156,6 @@ fn escape_sequences_of_arguments_do_not_reach_the_terminal() {
 }
 
 #[test]
-fn every_help_fits_a_screen() {
-    for command in [
-        &[][..],
-        &["check"],
-        &["compile"],
-        &["plan"],
-        &["apply"],
-        &["status"],
-        &["clear"],
-        &["realserver", "up"],
-        &["preset"],
-        &["preset", "show"],
-    ] {
-        let output = run(b"", &[command, &["--help"]].concat());
-        assert_eq!(output.status.code(), Some(0));
-        let lines = text(&output.stdout).lines().count();
-        assert!((5..=50).contains(&lines), "{command:?}: {lines} lines");
-    }
-}
-
-#[test]
 fn times_and_places_that_make_no_sense_are_refused() {
     for (arguments, reason) in [
         (&["stats", "--watch", "1"] as &[&str], "between 2 and 3600 seconds: IPVS adds up"),

@@ -5,13 +5,13 @@ use std::io::IsTerminal;
 use std::time::Duration;
 
 use super::args::ApplyOptions;
+use super::consent::Consent;
 use super::output::{Output, Tone, note};
 use super::session::Session;
 use super::{Context, Pending, await_confirmation, confirm, plan, record_error};
 use crate::backend::KernelDirector;
-use crate::compile::Compiled;
 use crate::error::{Error, Exit};
-use crate::plan::Plan;
+use crate::plan::{Limit, Plan};
 use crate::transaction::{
     Aim, Applied, Draft, Intent, Outcome, Purpose, SavedGeneration, TransactionError, Trial,
     Unreadable, observe,
@@ -32,6 +32,16 @@ pub(super) fn run(context: &mut Context, options: &ApplyOptions) -> Result<Exit,
     if options.boot {
         return boot(context, options);
     }
+    let consent = Consent::new(options.yes, options.ask_above);
+    consent.seek(context, |context, consent| configured(context, options, consent))
+}
+
+/// Applies the configuration, as far as somebody agrees.
+fn configured(
+    context: &mut Context,
+    options: &ApplyOptions,
+    consent: &Consent,
+) -> Result<Exit, Error> {
     // Before anybody is waited for: a configuration with mistakes is refused at once.
     let (mut config, mut compiled) = context.load_and_compile()?;
     let session = context.session("apply", options.no_wait)?;
@@ -40,12 +50,13 @@ pub(super) fn run(context: &mut Context, options: &ApplyOptions) -> Result<Exit,
     if session.is_later {
         (config, compiled) = context.load_and_compile()?;
     }
+    let limit = consent.limit(&config.director, &compiled.state);
     let draft =
         Draft { state: &compiled.state, marks: &compiled.marks, config: Some(config.digest) };
     if let Some(within) = options.confirm_within {
-        return try_out(context, session, &compiled, draft, within, options.adopt);
+        return try_out(context, session, draft, within, (options.adopt, limit));
     }
-    let outcome = lead(&session, draft, options.adopt)?;
+    let outcome = lead(&session, draft, options.adopt, limit)?;
     say_too_late(&session);
     drop(session);
     show(&mut context.output, &outcome)?;
@@ -53,8 +64,13 @@ pub(super) fn run(context: &mut Context, options: &ApplyOptions) -> Result<Exit,
 }
 
 /// Leads the kernel to a new generation, which counts from then on.
-pub(super) fn lead(session: &Session, draft: Draft<'_>, adopt: bool) -> Result<Outcome, Error> {
-    let aim = Aim { adopt, ..Aim::new(draft.state, Purpose::Apply) };
+pub(super) fn lead(
+    session: &Session,
+    draft: Draft<'_>,
+    adopt: bool,
+    limit: Option<Limit<'_>>,
+) -> Result<Outcome, Error> {
+    let aim = Aim { adopt, limit, ..Aim::new(draft.state, Purpose::Apply) };
     session.transact(aim, &session.journal().with_draft(draft))
 }
 
@@ -63,18 +79,16 @@ pub(super) fn lead(session: &Session, draft: Draft<'_>, adopt: bool) -> Result<O
 fn try_out(
     context: &mut Context,
     session: Session,
-    compiled: &Compiled,
     draft: Draft<'_>,
     within: Duration,
-    adopt: bool,
+    (adopt, limit): (bool, Option<Limit<'_>>),
 ) -> Result<Exit, Error> {
     let before = {
         let owned = session.run.owned();
-        let observed =
-            KernelDirector::new().with(|kernel| observe(kernel, &compiled.state, &owned));
+        let observed = KernelDirector::new().with(|kernel| observe(kernel, draft.state, &owned));
         observed.map_err(TransactionError::Unread)?.state()
     };
-    let tried = compiled.state.holding_back(&before);
+    let tried = draft.state.holding_back(&before);
     let armed = RefCell::new(None);
     let arm = |intent: &Intent| {
         let (before, record) = (intent.before.clone(), intent.record_before.clone());
@@ -85,7 +99,7 @@ fn try_out(
     };
     let disarm = || session.trial_file.remove();
     let journal = session.journal().with_draft(draft).with_arm(&arm, &disarm);
-    let aim = Aim { adopt, ..Aim::new(&tried, Purpose::Trial) };
+    let aim = Aim { adopt, limit, ..Aim::new(&tried, Purpose::Trial) };
     let outcome = session.transact(aim, &journal);
     let trial = armed.take();
     let (applied, mut trial) = match (outcome, trial) {
@@ -144,6 +158,7 @@ fn boot(context: &mut Context, options: &ApplyOptions) -> Result<Exit, Error> {
         purpose: Purpose::Restore,
         adopt: options.adopt,
         generation: Some(saved.header.number),
+        limit: None,
     };
     let outcome = session.transact(aim, &session.journal())?;
     say_too_late(&session);
@@ -202,7 +217,7 @@ fn show_applied(output: &mut Output, applied: &Applied) -> Result<(), Error> {
     if applied.plan.is_empty() {
         return output.text(&format!("In sync: {number}nothing to do but to save it.\n"));
     }
-    let listing = plan::listing(&applied.plan, output);
+    let listing = output.once(plan::listing(&applied.plan, output));
     let done = output.paint(Tone::Good, "Applied");
     output.text(&format!("{listing}{done}: {number}read back and verified.\n"))
 }

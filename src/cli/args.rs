@@ -1,6 +1,8 @@
 //! What can be written on the command line. Reading it has no side effects.
 
 mod edit;
+mod examples;
+mod help;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -10,25 +12,17 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::ServerName;
-use crate::model::{BackendKind, Prefix, Protocol};
+use crate::model::{BackendKind, Prefix, Protocol, Share};
 
 pub use edit::{
     EditOptions, GroupAdd, GroupCommand, GroupEdit, GroupKeys, GroupSet, RealAdd, RealRemove,
     RealSet,
 };
+pub use help::{definitions, read};
 
 /// Firewall marks and IPVS virtual services as one thing.
 #[derive(Debug, Parser)]
-#[command(
-    name = "fwmarkctl",
-    version,
-    disable_help_subcommand = true,
-    after_help = "Examples:\n  \
-        fwmarkctl check                    is the configuration right?\n  \
-        fwmarkctl plan                     what would an apply change?\n  \
-        fwmarkctl apply                    change it, as one transaction\n  \
-        fwmarkctl -c examples/web.toml compile --format nft"
-)]
+#[command(name = "fwmarkctl", version, disable_help_subcommand = true)]
 pub struct Arguments {
     /// What holds for every command
     #[command(flatten)]
@@ -113,8 +107,6 @@ pub enum Command {
     /// Check the configuration; touch no kernel
     Check,
     /// Print what the configuration becomes, for other tools
-    #[command(after_help = "Examples:\n  fwmarkctl compile --format nft | nft -f -\n  \
-                            fwmarkctl compile --format ipvsadm | ipvsadm -R")]
     Compile {
         /// For which tool: nft, ipvsadm, iptables, ip6tables, or json for programs
         #[arg(long, value_name = "FORMAT", default_value = "json", hide_possible_values = true)]
@@ -125,13 +117,14 @@ pub enum Command {
         /// Exit with 3 when something would change
         #[arg(long)]
         detailed_exitcode: bool,
-        /// Show what taking over services that somebody else made on our marks would change
+        /// Show what `apply --adopt` would change
         #[arg(long)]
         adopt: bool,
     },
     /// Make the kernel hold what the configuration says, as one transaction
-    #[command(after_help = "Exit codes: 0 done or in sync, 1 failed and the state from before \
-                            stands,\n2 nothing was tried, 4 neither done nor undone, 5 another one is at work")]
+    #[command(after_help = "Exit codes: 0 done or in sync, 1 failed, the state before stands, \
+                            2 nothing was\ntried, 4 neither done nor undone, 5 another one is at \
+                            work")]
     Apply(ApplyOptions),
     /// Apply, then stay and repair what others change, as it happens
     #[command(
@@ -142,7 +135,7 @@ pub enum Command {
     Watch(WatchOptions),
     /// Keep what `apply --confirm-within` tries
     Confirm {
-        /// Exit with 5 when another fwmarkctl is at work, instead of waiting for it
+        /// Do not wait for another fwmarkctl: exit with 5
         #[arg(long)]
         no_wait: bool,
     },
@@ -151,7 +144,7 @@ pub enum Command {
         /// Which; without a number the one before, whose state is another
         #[arg(value_name = "GENERATION")]
         generation: Option<u64>,
-        /// Exit with 5 when another fwmarkctl is at work, instead of waiting for it
+        /// Do not wait for another fwmarkctl: exit with 5
         #[arg(long)]
         no_wait: bool,
     },
@@ -166,7 +159,7 @@ pub enum Command {
         /// Forget the interrupted transaction or trial, and leave the kernel as it is
         #[arg(long)]
         abandon: bool,
-        /// Exit with 5 when another fwmarkctl is at work, instead of waiting for it
+        /// Do not wait for another fwmarkctl: exit with 5
         #[arg(long)]
         no_wait: bool,
     },
@@ -183,16 +176,14 @@ pub enum Command {
         check: bool,
     },
     /// Show what was marked and what was scheduled, side by side, with rates
-    #[command(after_help = "Examples:\n  fwmarkctl stats web --exact\n  \
-                            fwmarkctl stats --rate --watch 2\n\n\
-                            IPVS adds up its counters every 2 seconds; marks count at once.")]
+    #[command(after_help = "IPVS adds up its counters every 2 seconds; marks count at once.")]
     Stats(StatsOptions),
     /// Count from zero: marks, services and real servers of the groups
     Zero {
         /// Only these groups
         #[arg(value_name = "GROUP")]
         groups: Vec<String>,
-        /// Exit with 5 when another fwmarkctl is at work, instead of waiting for it
+        /// Do not wait for another fwmarkctl: exit with 5
         #[arg(long)]
         no_wait: bool,
     },
@@ -203,7 +194,7 @@ pub enum Command {
         /// Do not ask
         #[arg(long)]
         yes: bool,
-        /// Exit with 5 when another fwmarkctl is at work, instead of waiting for it
+        /// Do not wait for another fwmarkctl: exit with 5
         #[arg(long)]
         no_wait: bool,
     },
@@ -234,9 +225,7 @@ pub enum Command {
     /// Make groups of what other tools hold, as TOML; say what is in no group, and why
     #[command(after_help = "Before its files stands the format: ipvsadm (ipvsadm -Sn), iptables \
                             (iptables-save),\nnft (nft -j list ruleset), keepalived, ldirectord; \
-                            '-' is standard input.\n\nExamples:\n  \
-                            fwmarkctl import ipvsadm ipvs.rules iptables rules.v4 rules.v6\n  \
-                            ipvsadm -Sn | fwmarkctl import ipvsadm - nft ruleset.json\n\n\
+                            '-' is standard input.\n\
                             Exit codes: 0 all was turned, 2 a file cannot be read, 3 something \
                             was not turned")]
     Import {
@@ -245,11 +234,9 @@ pub enum Command {
         files: Vec<String>,
     },
     /// Explain what would happen to a packet here and now, or an error's or a finding's code
-    #[command(after_help = "Examples:\n  \
-            fwmarkctl explain E0213\n  \
-            fwmarkctl explain 203.0.113.5:40000 172.18.100.7:443/tcp\n  \
-            fwmarkctl explain 2001:db8:9::5 [2001:db8::7]:443/udp\n\n\
-        Exit codes for a packet: 0 a real server gets it, 3 it is refused or lost")]
+    #[command(
+        after_help = "Exit codes for a packet: 0 a real server gets it, 3 it is refused or lost"
+    )]
     Explain {
         /// An error's code, such as E0213, a finding's, such as D0201, or a packet's client
         #[arg(value_name = "CODE|CLIENT[:PORT]")]
@@ -259,23 +246,14 @@ pub enum Command {
         target: Option<PacketTarget>,
     },
     /// Draw the groups: VIPs and ports, marks, virtual services, real servers
-    #[command(after_help = "Examples:\n  fwmarkctl graph >groups.svg\n  \
-                            fwmarkctl graph --live web >web.svg\n  \
-                            fwmarkctl graph --format dot | dot -Tpdf >groups.pdf")]
     Graph(GraphOptions),
     /// Print the JSON Schema of the configuration, or of what a command prints with -o json
-    #[command(after_help = "Examples:\n  fwmarkctl schema             list them\n  \
-                            fwmarkctl schema config      of fwmarkctl.toml and groups.d/*.toml\n  \
-                            fwmarkctl schema real drain  of `fwmarkctl -o json real drain`\n  \
-                            fwmarkctl schema error       of what stands for an error")]
     Schema {
         /// config, error, or a command
         #[arg(value_name = "NAME")]
         of: Vec<String>,
     },
     /// Print a manual page
-    #[command(after_help = "Examples:\n  fwmarkctl man | man -l -\n  \
-                            fwmarkctl man fwmarkctl.toml | man -l -")]
     Man {
         /// fwmarkctl, or fwmarkctl.toml for the configuration
         #[arg(value_name = "PAGE", default_value = "fwmarkctl", hide_possible_values = true)]
@@ -298,19 +276,25 @@ pub enum Command {
 
 /// How to apply.
 #[derive(Debug, Clone, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one independent option")]
 pub struct ApplyOptions {
-    /// Return to the state from before, unless `fwmarkctl confirm` comes within this time
-    /// (60s, 5m, at most 24h)
+    /// Return to the state before unless `confirm` comes within
+    /// this time (60s, 5m, at most 24h)
     #[arg(long, value_name = "TIME", value_parser = duration, conflicts_with = "boot")]
     pub confirm_within: Option<Duration>,
-    /// Restore the last confirmed generation, as after a reboot, whatever the
-    /// configuration says
+    /// Restore the last confirmed generation, as a boot does
     #[arg(long)]
     pub boot: bool,
-    /// Take over services that somebody else made on our marks
+    /// Take over services of somebody else on our marks
     #[arg(long)]
     pub adopt: bool,
-    /// Exit with 5 when another fwmarkctl is at work, instead of waiting for it
+    /// Do not ask before much goes out of service
+    #[arg(long)]
+    pub yes: bool,
+    /// Ask above this share, such as 80%, whatever is configured
+    #[arg(long, value_name = "SHARE", conflicts_with = "yes")]
+    pub ask_above: Option<Share>,
+    /// Do not wait for another fwmarkctl: exit with 5
     #[arg(long)]
     pub no_wait: bool,
 }
@@ -319,26 +303,24 @@ pub struct ApplyOptions {
 #[derive(Debug, Clone, Subcommand)]
 pub enum RealCommand {
     /// Add real servers to a group, in its file
-    #[command(after_help = "Example:\n  fwmarkctl real add web 172.18.100.13 \
-                            172.18.100.14,weight=2,upper-threshold=500 --apply")]
     Add(RealAdd),
     /// Set keys of a real server, in its file
-    #[command(after_help = "Example:\n  fwmarkctl real set web 172.18.100.12 weight=3 --apply")]
     Set(RealSet),
     /// Remove real servers from a group, in its file; `drain --remove` waits for their clients
     Remove(RealRemove),
     /// Take no new clients, and wait until those that are there have gone
-    #[command(after_help = "Sets its weight to 0 in the file of the group, applies the \
-                            configuration, and waits.\nCtrl-C ends the waiting and nothing else; \
-                            the same command goes on with it.\nExit codes: 0 drained, 1 \
-                            connections are left, 2 nothing was tried")]
+    #[command(
+        after_help = "Sets its weight to 0 in the file, applies that, and waits. Ctrl-C ends the\n\
+                            waiting and nothing else; the same command goes on with it.\n\
+                            Exit codes: 0 drained, 1 connections are left, 2 nothing was tried"
+    )]
     Drain(DrainOptions),
     /// Give it the weight back that it had before it was drained
     Restore {
         /// The real server
         #[command(flatten)]
         which: WhichServer,
-        /// Exit with 5 when another fwmarkctl is at work, instead of waiting for it
+        /// Do not wait for another fwmarkctl: exit with 5
         #[arg(long)]
         no_wait: bool,
     },
@@ -350,7 +332,7 @@ pub struct WhichServer {
     /// The group
     #[arg(value_name = "GROUP")]
     pub group: String,
-    /// Its address; with its port where the group has several of that address
+    /// Its address, and its port where several have it
     #[arg(value_name = "ADDRESS[:PORT]")]
     pub server: ServerName,
 }
@@ -368,13 +350,13 @@ pub struct DrainOptions {
     /// Remove it from its group when it is drained
     #[arg(long)]
     pub remove: bool,
-    /// Drain the last one that takes clients; remove it even when the time is over
+    /// Drain even the last one; remove when the time is over
     #[arg(long)]
     pub force: bool,
-    /// Return when it takes no new clients, instead of waiting for those it has
+    /// Do not wait for the clients that it has
     #[arg(long, conflicts_with = "remove")]
     pub detach: bool,
-    /// Exit with 5 when another fwmarkctl is at work, instead of waiting for it
+    /// Do not wait for another fwmarkctl: exit with 5
     #[arg(long)]
     pub no_wait: bool,
 }
@@ -396,8 +378,6 @@ pub enum PresetCommand {
 #[derive(Debug, Clone, Subcommand)]
 pub enum RealServerCommand {
     /// Make this machine take packets for the VIPs, and keep silent about them
-    #[command(after_help = "Examples:\n  fwmarkctl realserver up --dry-run\n  \
-                            fwmarkctl realserver up --vip 172.18.100.7 --method tun")]
     Up {
         /// For what
         #[command(flatten)]
@@ -405,7 +385,7 @@ pub enum RealServerCommand {
         /// Show the steps; change nothing
         #[arg(long)]
         dry_run: bool,
-        /// Exit with 5 when another fwmarkctl is at work, instead of waiting for it
+        /// Do not wait for another fwmarkctl: exit with 5
         #[arg(long)]
         no_wait: bool,
     },
@@ -414,7 +394,7 @@ pub enum RealServerCommand {
         /// Show the steps; change nothing
         #[arg(long)]
         dry_run: bool,
-        /// Exit with 5 when another fwmarkctl is at work, instead of waiting for it
+        /// Do not wait for another fwmarkctl: exit with 5
         #[arg(long)]
         no_wait: bool,
     },

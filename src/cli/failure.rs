@@ -5,10 +5,10 @@ use serde::Serialize;
 
 use super::output::Format;
 use crate::backend::{IpvsError, MachineError, NetfilterError};
-use crate::config::{ConfigError, Look};
+use crate::config::{Code, ConfigError, Look};
 use crate::error::Error;
 use crate::model::GroupName;
-use crate::plan::ChangeLine;
+use crate::plan::{ChangeLine, Loss};
 use crate::transaction::{Cause, LockError, TransactionError, Unreadable};
 
 /// What stands for an error, whatever the command.
@@ -40,6 +40,12 @@ pub(super) struct Other<'e> {
     hint: Option<String>,
     /// Where in a file it is, where it is in one.
     spans: Vec<Span>,
+    /// Its code, where it has one; `fwmarkctl explain` tells more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<Code>,
+    /// What would go out of service, where that was not agreed to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    loss: Option<Loss>,
     /// What still differs from what it should be.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     remaining: &'e [ChangeLine],
@@ -81,6 +87,11 @@ fn hint(error: &Error) -> Option<String> {
             "give the group another mark, remove the service with `ipvsadm -D`, \
              or take it over with `fwmarkctl apply --adopt`; `fwmarkctl plan --adopt` shows what \
              that would change"
+                .to_owned(),
+        ),
+        Error::Transaction(TransactionError::Unconfirmed(_)) => Some(
+            "`fwmarkctl plan` shows what would go; if that is meant, say --yes, as in \
+             `fwmarkctl apply --yes`, or raise `ask-above` in [director]"
                 .to_owned(),
         ),
         Error::Transaction(TransactionError::Incomplete(_)) => Some(
@@ -153,6 +164,19 @@ fn remaining(error: &Error) -> &[ChangeLine] {
     }
 }
 
+/// What would go out of service.
+fn loss(error: &Error) -> Option<Loss> {
+    match error {
+        Error::Transaction(TransactionError::Unconfirmed(found)) => Some(found.loss),
+        _ => None,
+    }
+}
+
+/// The code of an error that has one and is no mistake in a configuration.
+fn code(error: &Error) -> Option<Code> {
+    loss(error).map(|_| Code::Unconfirmed)
+}
+
 fn conflicts(error: &Error) -> Vec<String> {
     match error {
         Error::Transaction(TransactionError::Conflict(conflicts)) => {
@@ -184,6 +208,8 @@ pub(super) fn body(error: &Error) -> Body<'_> {
         message: error.sentence(),
         hint: hint(error),
         spans: spans(error),
+        code: code(error),
+        loss: loss(error),
         remaining: remaining(error),
         conflicts: in_the_way(error),
     })
@@ -218,7 +244,8 @@ pub(super) fn text(error: &Error, colored: bool) -> String {
     if let Error::Config(errors) = error {
         return errors.render(Look { colour: colored, ..Look::PLAIN });
     }
-    let mut text = format!("error: {}\n", defuse(&error.sentence()));
+    let code = code(error).map_or_else(String::new, |code| format!("[{code}]"));
+    let mut text = format!("error{code}: {}\n", defuse(&error.sentence()));
     for conflict in conflicts(error) {
         text += &format!("  {}\n", conflict.replace('\n', "\n  "));
     }

@@ -9,6 +9,7 @@ mod compile;
 mod completions;
 mod confirm;
 mod connections;
+mod consent;
 mod doctor;
 mod edit;
 mod environment;
@@ -122,7 +123,7 @@ pub fn run(arguments: Arguments, environment: Environment) -> Exit {
 /// answer is the exit code. Help and version are answers, not errors.
 pub fn usage(error: &clap::Error, json: bool, no_color: bool) -> Exit {
     let failed = error.use_stderr();
-    if failed && json {
+    let told = if failed && json {
         let text = error.render().to_string();
         let mut lines = text.lines();
         let message = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
@@ -131,7 +132,7 @@ pub fn usage(error: &clap::Error, json: bool, no_color: bool) -> Exit {
         let document = failure::document(&error);
         match serde_json::to_string_pretty(&document) {
             Ok(text) => output::answer(&format!("{text}\n")),
-            Err(error) => tracing::error!("{error}"),
+            Err(error) => Err(Error::Output(error.into())),
         }
     } else {
         let terminal =
@@ -141,9 +142,21 @@ pub fn usage(error: &clap::Error, json: bool, no_color: bool) -> Exit {
         } else {
             failure::defuse(&error.render().to_string())
         };
-        if failed { note(&text) } else { output::answer(&text) }
+        if failed {
+            note(&text);
+            Ok(())
+        } else {
+            output::answer(&text)
+        }
+    };
+    match told {
+        _ if failed => Exit::Refused,
+        Ok(()) => Exit::Done,
+        Err(error) => {
+            note(&format!("error: {}\n", error.sentence()));
+            error.exit()
+        }
     }
-    if failed { Exit::Refused } else { Exit::Done }
 }
 
 /// What every command has at hand.
@@ -283,10 +296,6 @@ impl Context {
                 MarkBook::default()
             }
         }
-    }
-
-    fn compile(&mut self) -> Result<Compiled, Error> {
-        self.load_and_compile().map(|(_, compiled)| compiled)
     }
 
     /// What somebody began and did not end, as far as it can be seen without the lock.

@@ -74,6 +74,7 @@ pub(super) struct Output {
     colored_errors: bool,
     unicode: bool,
     closed: bool,
+    told: String,
 }
 
 impl Output {
@@ -91,6 +92,7 @@ impl Output {
             colored_errors: colored(io::stderr().is_terminal()),
             unicode: environment.unicode,
             closed: false,
+            told: String::new(),
         }
     }
 
@@ -107,6 +109,18 @@ impl Output {
     /// Whether errors may be coloured.
     pub(super) fn colors_errors(&self) -> bool {
         self.colored_errors
+    }
+
+    /// Remembers what somebody at a terminal has seen there already.
+    pub(super) fn has_told(&mut self, text: String) {
+        if io::stdout().is_terminal() {
+            self.told = text;
+        }
+    }
+
+    /// `text`, unless it was just seen.
+    pub(super) fn once(&self, text: String) -> String {
+        if self.told == text { String::new() } else { text }
     }
 
     /// `text` in a tone.
@@ -224,10 +238,14 @@ impl Write for Pieces<'_> {
 }
 
 /// Writes to standard output, where there is no [`Output`] yet.
-pub(super) fn answer(text: &str) {
+///
+/// # Errors
+/// [`Error::Output`]; but a reader who has gone is no error.
+pub(super) fn answer(text: &str) -> Result<(), Error> {
     let mut stdout = io::stdout().lock();
-    if stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).is_err() {
-        tracing::trace!("standard output is closed");
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other.map_err(Error::Output),
     }
 }
 

@@ -1,5 +1,6 @@
 //! `plan`: what an apply would change, without changing it.
 
+use super::consent::Consent;
 use super::output::{Format, Output, Tone};
 use super::{Context, Interrupted, Pending};
 use crate::error::{Error, Exit};
@@ -34,7 +35,7 @@ pub(super) struct Planned {
 }
 
 pub(super) fn run(context: &mut Context, detailed: bool, adopt: bool) -> Result<Exit, Error> {
-    let compiled = context.compile()?;
+    let (config, compiled) = context.load_and_compile()?;
     let unfinished = context.unfinished()?;
     let desired = &unfinished.now(compiled.state);
     let observed = context.observe(desired)?;
@@ -43,9 +44,13 @@ pub(super) fn run(context: &mut Context, detailed: bool, adopt: bool) -> Result<
         return Err(TransactionError::Conflict(conflicts).into());
     }
     let plan = Plan::between(&observed, desired);
+    let limit = Consent::default().limit(&config.director, desired);
+    let asked = limit.and_then(|limit| limit.check(&observed, &plan).err());
+    let asked = asked.map(|found| format!("apply asks first, or needs --yes: {found}"));
     let generation = observed.ruleset.ledger.record.map(|record| record.generation);
     if context.output.is_json() {
-        let (pending, plan) = (unfinished.pending(), document(&plan, generation));
+        let (pending, mut plan) = (unfinished.pending(), document(&plan, generation));
+        plan.notes.extend(asked);
         let interrupted = unfinished.interrupted;
         context.output.json(&Planned { plan, pending, interrupted })?;
     } else {
@@ -54,7 +59,8 @@ pub(super) fn run(context: &mut Context, detailed: bool, adopt: bool) -> Result<
         } else {
             listing(&plan, &context.output)
         };
-        let text = unfinished.text(&context.output) + &listing;
+        let asked = asked.map_or_else(String::new, |asked| format!("note: {asked}\n"));
+        let text = unfinished.text(&context.output) + &listing + &asked;
         context.output.text(&text)?;
     }
     Ok(if detailed && !plan.is_empty() { Exit::Differs } else { Exit::Done })

@@ -306,6 +306,7 @@ impl Session {
             purpose: Purpose::Expire(trial.generation),
             adopt: false,
             generation: Some(generation),
+            limit: None,
         };
         let outcome = self.transact(aim, &self.journal())?;
         tracing::debug!(?outcome, "the trial is over");
@@ -329,6 +330,7 @@ impl Session {
             purpose: Purpose::Confirm,
             adopt: false,
             generation: Some(generation),
+            limit: None,
         };
         if let Outcome::InSync { .. } = self.transact(aim, &self.journal())? {
             // Nothing had to go, so no transaction said that it is confirmed.

@@ -145,6 +145,8 @@ codes! {
     InterfaceMisplaced = "E0606",
     /// A number of rules that none can be.
     InvalidMaxRules = "E0607",
+    /// A share that none can be.
+    InvalidShare = "E0608",
     /// A group that is to be edited, and is not there.
     UnknownGroup = "E0701",
     /// A real server that is to be edited, and is not there.
@@ -161,6 +163,8 @@ codes! {
     RealServerExists = "E0707",
     /// A file for a new group that is not read, or is one of several.
     NotRead = "E0708",
+    /// An apply that takes much out of service, to which nobody agreed.
+    Unconfirmed = "E0801",
     /// `one-packet` without a UDP port.
     OnePacketWithoutUdp = "W0101",
     /// A port of a real server of a persistent group.

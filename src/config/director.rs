@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use toml::de::DeValue;
 
 use crate::model::{
-    BackendKind, DirectorSettings, Family, InvalidMark, MarkRange, Sysctl, Variant, VipPlace,
+    BackendKind, DirectorSettings, Family, InvalidMark, MarkRange, Share, Sysctl, Variant, VipPlace,
 };
 
 use super::across;
 use super::codes::Code;
 use super::diagnostic::{Report, Spot};
-use super::reader::{Checked, Fields, Reported, Scope, Value};
+use super::reader::{Checked, Fields, Reported, Scope, Value, integer};
 use super::resolve::Draft;
 use super::schema;
 use super::surroundings;
@@ -58,6 +58,9 @@ pub(super) fn read(scope: &mut Scope<'_>, value: Value<'_>) -> ReadDirector {
     if let Ok(place) = vips(scope, &fields) {
         settings.vips = place;
         read.vips = fields.get("vips").map(|field| field.value.spot);
+    }
+    if let Some(field) = fields.get("ask-above") {
+        settings.ask_above = share(scope, field.value).unwrap_or(settings.ask_above);
     }
     if let Some(field) = fields.get("sysctl") {
         for (sysctl, (value, spot)) in surroundings::sysctls(scope, field) {
@@ -197,6 +200,22 @@ fn max_rules(scope: &mut Scope<'_>, value: Value<'_>) -> Checked<u32> {
             .error(Code::InvalidMaxRules, value.spot, format!("max-rules cannot be {number}"))
             .label("no such number of rules")
             .help(format!("write a number from 0 (always sets) to {MOST_RULES}"));
+        Reported
+    })
+}
+
+fn share(scope: &mut Scope<'_>, value: Value<'_>) -> Checked<Share> {
+    let share = match value.data {
+        DeValue::String(text) => text.parse().ok(),
+        DeValue::Integer(_) => integer(value.data).and_then(Share::new),
+        _ => return Err(scope.wrong_type(value, "ask-above", "a share such as \"50%\"")),
+    };
+    share.ok_or_else(|| {
+        let written = scope.written(value);
+        scope
+            .error(Code::InvalidShare, value.spot, format!("ask-above cannot be {written}"))
+            .label("no such share")
+            .help("write a share from \"0%\" (ask always) to \"100%\" (never)");
         Reported
     })
 }

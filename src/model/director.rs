@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use super::{Form, MarkRange, Marker, Sysctl, Variant};
+use super::{Form, MarkRange, Marker, Share, Sysctl, Variant};
 
 /// What writes the mark rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -37,6 +37,8 @@ pub struct DirectorSettings {
     pub local_traffic: bool,
     /// Who sees to it that the director takes packets for its VIPs.
     pub vips: VipPlace,
+    /// Of what serves, more than this share goes with somebody's consent only.
+    pub ask_above: Share,
     /// Kernel parameters, with the values that they get.
     pub sysctls: BTreeMap<Sysctl, String>,
     /// How long IPVS keeps connections, in seconds; what is not here stays as it is.
@@ -76,6 +78,7 @@ impl Default for DirectorSettings {
             marks: MarkRange::DEFAULT,
             local_traffic: false,
             vips: VipPlace::default(),
+            ask_above: Share::HALF,
             sysctls: BTreeMap::new(),
             timeouts: BTreeMap::new(),
             sync: None,

@@ -16,6 +16,7 @@ mod persistence;
 mod prefix;
 mod real_server;
 mod scheduler;
+mod share;
 mod sysctl;
 
 pub use director::{
@@ -33,4 +34,5 @@ pub use persistence::{InvalidPersistence, MAX_TIMEOUT, Mode, Persistence};
 pub use prefix::{Family, InvalidPrefix, Prefix};
 pub use real_server::{MAX_THRESHOLD, MAX_WEIGHT, RealServer};
 pub use scheduler::{InvalidScheduler, KNOWN_SCHEDULERS, Scheduler, SchedulerFlag};
+pub use share::{InvalidShare, Share};
 pub use sysctl::{IPVS_SYSCTLS, InvalidSysctl, Sysctl};

@@ -9,6 +9,7 @@
 mod change;
 mod conflict;
 mod describe;
+mod loss;
 mod moving;
 mod notes;
 mod settings;
@@ -22,6 +23,7 @@ pub use change::{
 };
 pub use conflict::Conflict;
 pub use describe::{Action, ChangeLine, Object, Phase, Summary};
+pub use loss::{Limit, Loss, Portion, Unconfirmed};
 pub use moving::Moving;
 pub use shadow::Shadow;
 

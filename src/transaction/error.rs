@@ -2,7 +2,7 @@
 //! holds now.
 
 use crate::backend::{IpvsError, MachineError, NetfilterError};
-use crate::plan::{ChangeLine, Conflict};
+use crate::plan::{ChangeLine, Conflict, Unconfirmed};
 
 /// Why a step failed.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +45,9 @@ pub enum TransactionError {
     /// Somebody else's services are in the way; nothing was tried, or it was undone.
     #[error("{} not ours on marks of this configuration", count(.0.len()))]
     Conflict(Vec<Conflict>),
+    /// More would go than somebody has agreed to; nothing was tried.
+    #[error(transparent)]
+    Unconfirmed(Box<Unconfirmed>),
     /// A step failed; the kernel holds what it held before.
     #[error("{cause}; the state from before stands")]
     Restored {

@@ -35,8 +35,8 @@ pub use zero::{ZeroFile, since_zero};
 
 use crate::backend::{Director, IpvsError, NetfilterError};
 use crate::plan::{
-    ChangeLine, Conflict, FrameChange, MarkSwitch, Moving, Plan, ServiceChange, SettingChange,
-    Shadow,
+    ChangeLine, Conflict, FrameChange, Limit, MarkSwitch, Moving, Plan, ServiceChange,
+    SettingChange, Shadow,
 };
 use crate::state::{
     DirectorState, Fingerprint, Frame, Generation, Observation, Original, Ownership, Record,
@@ -71,12 +71,14 @@ pub struct Aim<'a> {
     pub adopt: bool,
     /// The generation that `state` is, where it is one already.
     pub generation: Option<u64>,
+    /// How much may go; `None` is all.
+    pub limit: Option<Limit<'a>>,
 }
 
 impl<'a> Aim<'a> {
     /// To lead the kernel to a new generation.
     pub fn new(state: &'a DirectorState, purpose: Purpose) -> Self {
-        Self { state, purpose, adopt: false, generation: None }
+        Self { state, purpose, adopt: false, generation: None, limit: None }
     }
 }
 
@@ -178,6 +180,9 @@ impl<'a> Transaction<'a> {
             return Err(TransactionError::Conflict(conflicts));
         }
         let plan = Plan::between(&observed, desired);
+        if let Some(limit) = aim.limit {
+            limit.check(&observed, &plan).map_err(TransactionError::Unconfirmed)?;
+        }
         let record_before = observed.record().cloned();
         let last = record_before.as_ref().map(|record| record.generation);
         if plan.is_empty() && self.journal.is_saved() {

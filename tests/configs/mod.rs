@@ -194,6 +194,8 @@ fn director() -> impl Strategy<Value = String> {
         "backend = \"iptables\"\nvariant = \"legacy\"",
         "backend = \"iptables\"\nvariant = \"nft\"",
         "max-rules = 7",
+        "ask-above = \"0%\"",
+        "ask-above = 80",
         "marks = \"0x1000-0x1fff\"",
         "marks = \"257-1019\"",
         "vips = \"route\"",

@@ -13,6 +13,7 @@ mod clear;
 #[allow(unreachable_pub, reason = "shared with other test programs")]
 mod configs;
 mod connections;
+mod consent;
 mod doctor;
 mod drain;
 mod drift;
@@ -41,6 +42,7 @@ mod one_packet;
 mod pages;
 mod persistence;
 mod random;
+mod readers;
 mod realserver;
 mod refused;
 mod same_as_tools;

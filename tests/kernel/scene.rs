@@ -128,7 +128,8 @@ pub(crate) trait Fwmarkctl {
 
 impl Fwmarkctl for Director {
     fn with(&self, args: &[&str], config: &str) -> Program<'_> {
-        self.fwmarkctl(&["-c", "-"]).args(args).stdin(&Marks::in_config(config))
+        let program = self.fwmarkctl(&["-c", "-"]).args(args).args(Director::yes(args));
+        program.stdin(&Marks::in_config(config))
     }
 
     fn generation(&self) -> Option<u64> {

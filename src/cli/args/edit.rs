@@ -9,14 +9,18 @@ use crate::config::{NewServer, ServerName, ServerSetting, Setting};
 
 /// How an edit is carried out.
 #[derive(Debug, Clone, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one independent option")]
 pub struct EditOptions {
-    /// Apply the edited configuration; a failure puts the file back
+    /// Apply the result; a failure puts the file back
     #[arg(long, help_heading = None, display_order = 0)]
     pub apply: bool,
+    /// With --apply: do not ask before much goes out of service
+    #[arg(long, requires = "apply", help_heading = None, display_order = 0)]
+    pub yes: bool,
     /// Show what would change in the file; write nothing
     #[arg(long, conflicts_with = "apply", help_heading = None, display_order = 0)]
     pub dry_run: bool,
-    /// Exit with 5 when another fwmarkctl is at work, instead of waiting
+    /// Do not wait for another fwmarkctl: exit with 5
     #[arg(long, help_heading = None, display_order = 0)]
     pub no_wait: bool,
 }
@@ -33,15 +37,8 @@ pub enum GroupCommand {
         group: String,
     },
     /// Add one, by default in a file of its own in groups.d
-    #[command(after_help = "Example:\n  fwmarkctl group add web --vip 172.18.100.7 --port 80,443 \
-                            --mark 10 --scheduler rr\n    --persistence pfwmc:300 --real \
-                            172.18.100.11 --real 172.18.100.12,weight=2")]
     Add(Box<GroupAdd>),
     /// Set keys of one; what is not named stays
-    #[command(
-        after_help = "Examples:\n  fwmarkctl group set web --port 80,443,443/udp --dry-run\n  \
-                            fwmarkctl group set web --unset persistence --apply"
-    )]
     Set(Box<GroupSet>),
     /// Remove one from its file
     Remove(GroupEdit),
@@ -66,10 +63,10 @@ pub struct GroupEdit {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "What it is")]
 pub struct GroupKeys {
-    /// What clients connect to, as address or prefix (repeatable)
+    /// Addresses or prefixes for clients (repeatable)
     #[arg(long = "vip", value_name = "VIP,…", value_delimiter = ',')]
     pub vips: Vec<String>,
-    /// 80,443/udp,8000-8100 or any; without a protocol tcp (repeatable)
+    /// 80 (is tcp), 443/udp, 8000-8100, any (repeatable)
     #[arg(long = "port", value_name = "PORT,…", value_delimiter = ',')]
     pub ports: Vec<String>,
     /// Presets, such as http,https (repeatable)
@@ -81,7 +78,7 @@ pub struct GroupKeys {
     /// What its services listen to: mark or address
     #[arg(long, value_parser = Setting::via)]
     pub via: Option<Setting>,
-    /// A scheduler, with its flags: wlc or mh,fallback,port
+    /// A scheduler and its flags: wlc, mh,fallback,port
     #[arg(long, value_name = "NAME", value_parser = Setting::scheduler)]
     pub scheduler: Option<Setting>,
     /// Schedule each UDP packet by itself
@@ -94,7 +91,7 @@ pub struct GroupKeys {
     /// dr, nat, fullnat, tun; tun:gue:PORT:csum or :remcsum, tun:gre:csum
     #[arg(long, value_name = "METHOD", value_parser = Setting::forward)]
     pub forward: Option<Setting>,
-    /// With fullnat: the address in place of the clients', one of each family
+    /// With fullnat: what replaces clients' addresses
     #[arg(long, value_name = "ADDRESS", value_parser = Setting::snat)]
     pub snat: Option<Setting>,
 }
@@ -128,7 +125,7 @@ pub struct GroupAdd {
     /// Its keys
     #[command(flatten)]
     pub keys: GroupKeys,
-    /// 10.0.0.1,weight=2,port=8080,forward=nat,upper-threshold=9 (repeatable)
+    /// 10.0.0.1,weight=2, keys of `real add` (repeatable)
     #[arg(long = "real", value_name = "SERVER")]
     pub servers: Vec<NewServer>,
     /// Keep it out of the kernel until it is enabled
@@ -151,7 +148,7 @@ pub struct GroupSet {
     /// Its keys
     #[command(flatten)]
     pub keys: GroupKeys,
-    /// Take a key out, so that it is the default again (repeatable)
+    /// Take a key out: it is the default again (repeatable)
     #[arg(long, value_name = "KEY", help_heading = None, display_order = 0)]
     pub unset: Vec<String>,
     /// How
@@ -183,7 +180,7 @@ pub struct RealSet {
     /// port, weight, forward, upper-threshold or lower-threshold
     #[arg(value_name = "KEY=VALUE")]
     pub settings: Vec<ServerSetting>,
-    /// Take a key out, so that it is the default again (repeatable)
+    /// Take a key out: it is the default again (repeatable)
     #[arg(long, value_name = "KEY", help_heading = None, display_order = 0)]
     pub unset: Vec<String>,
     /// How
@@ -197,7 +194,7 @@ pub struct RealRemove {
     /// The group
     #[arg(value_name = "GROUP")]
     pub group: String,
-    /// Its address; with its port where the group has several of that address
+    /// Its address, and its port where several have it
     #[arg(value_name = "ADDRESS[:PORT]", required = true)]
     pub servers: Vec<ServerName>,
     /// How

@@ -13,13 +13,17 @@ use std::path::Path;
 pub(super) use show::{Action, Change, Document, Object};
 
 use super::args::EditOptions;
+use super::consent::Consent;
 use super::output::note;
 use super::session::Session;
 use super::{Context, apply};
 use crate::compile::Compiled;
 use crate::config::{Config, Edit, Instead};
 use crate::error::{Error, Exit};
-use crate::transaction::{Draft, FileLock, Outcome, remove_file, replace_file, rewrite_file};
+use crate::plan::Plan;
+use crate::transaction::{
+    Draft, FileLock, Outcome, TransactionError, remove_file, replace_file, rewrite_file,
+};
 
 /// An edit, and what it means in words.
 pub(super) struct Made {
@@ -47,16 +51,30 @@ pub(super) fn run(
         show::planned(context, command, &made)?;
         return Ok(Exit::Done);
     }
+    let consent = Consent::new(options.yes, None);
+    let path = made.edit.path();
+    consent.seek(context, |context, consent| locked(context, command, options, consent, path, &of))
+}
+
+/// The same with the locks.
+fn locked(
+    context: &mut Context,
+    command: &str,
+    options: &EditOptions,
+    consent: &Consent,
+    path: &Path,
+    of: impl Fn(&mut Context) -> Result<Made, Error>,
+) -> Result<Exit, Error> {
     let session = options.apply.then(|| context.session(command, options.no_wait)).transpose()?;
     if let Some(session) = &session {
         session.refuse_trial()?;
     }
-    let lock = lock(context, made.edit.path(), options.no_wait)?;
+    let lock = lock(context, path, options.no_wait)?;
     let made = of(context)?;
     let after = tried(context, &made.edit, options.apply)?;
     warn(context, &made.edit, &after.0);
     let outcome = if let Some(session) = &session {
-        Some(carry_out(context, session, &lock, &made.edit, &after)?)
+        Some(carry_out(context, session, &lock, (&made.edit, &after), consent)?)
     } else {
         put_in_place(&made.edit)?;
         None
@@ -113,13 +131,20 @@ pub(super) fn carry_out(
     context: &Context,
     session: &Session,
     _lock: &FileLock,
-    edit: &Edit,
-    (config, compiled): &(Config, Compiled),
+    (edit, (config, compiled)): (&Edit, &(Config, Compiled)),
+    consent: &Consent,
 ) -> Result<Outcome, Error> {
+    let limit = consent.limit(&config.director, &compiled.state);
+    if let Some(limit) = limit {
+        // The transaction asks too. Here the file is not touched yet.
+        let observed = context.observe(&compiled.state)?;
+        let plan = Plan::between(&observed, &compiled.state);
+        limit.check(&observed, &plan).map_err(TransactionError::Unconfirmed)?;
+    }
     put_in_place(edit)?;
     let digest = Some(config.digest.clone());
     let draft = Draft { state: &compiled.state, marks: &compiled.marks, config: digest };
-    let outcome = apply::lead(session, draft, false);
+    let outcome = apply::lead(session, draft, false, limit);
     if outcome.is_err() && edit.text() != edit.before() {
         let path = edit.path().display();
         match put_back(edit) {

@@ -3,11 +3,12 @@
 use clap::{Arg, ArgAction, Command, CommandFactory};
 
 use super::roff;
-use crate::cli::args::Arguments;
+use crate::cli::args::{Arguments, definitions};
 
 /// The options of every command.
 pub(super) fn options() -> String {
-    let root = built();
+    let mut root = Arguments::command();
+    root.build();
     let shown = root.get_arguments().filter(|arg| !arg.is_hide_set() && !arg.is_positional());
     shown.map(argument).collect()
 }
@@ -15,14 +16,10 @@ pub(super) fn options() -> String {
 /// Every command with its own options, a section each.
 pub(super) fn commands() -> String {
     let mut text = String::new();
-    walk(&mut built(), &mut text);
-    text
-}
-
-fn built() -> Command {
-    let mut root = Arguments::command();
+    let mut root = definitions();
     root.build();
-    root
+    walk(&mut root, &mut text);
+    text
 }
 
 fn walk(of: &mut Command, text: &mut String) {

@@ -16,6 +16,7 @@ pub(super) use self::restore::Document as Restored;
 use std::path::Path;
 
 use super::args::{RealCommand, WhichServer};
+use super::consent::Consent;
 use super::session::Session;
 use super::{Context, effective_uid};
 use crate::compile::Compiled;
@@ -95,7 +96,9 @@ fn carry_out(
     after: &(Config, Compiled),
 ) -> Result<Outcome, Error> {
     let lock = super::edit::lock(context, edit.path(), false)?;
-    super::edit::carry_out(context, session, &lock, edit, after)
+    // Who names one real server agrees to that one. What else the files have come to say
+    // since the last apply is no part of it.
+    super::edit::carry_out(context, session, &lock, (edit, after), &Consent::to_one())
 }
 
 /// The file of an edit, for JSON.

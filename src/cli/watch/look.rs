@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::super::consent::Consent;
 use super::super::session::Session;
 use super::super::{apply, record_error};
 use super::wanted::Expected;
@@ -131,8 +132,10 @@ impl Watch<'_> {
             loaded
         };
         let (state, marks) = (&compiled.state, &compiled.marks);
-        let outcome =
-            apply::lead(session, Draft { state, marks, config: Some(config.digest) }, false)?;
+        // Nobody could be asked.
+        let limit = Consent::default().limit(&config.director, state);
+        let draft = Draft { state, marks, config: Some(config.digest) };
+        let outcome = apply::lead(session, draft, false, limit)?;
         let generation = session.history.head().map_err(record_error("read the history"))?;
         Ok(Found { generation, ..Found::done(outcome) })
     }

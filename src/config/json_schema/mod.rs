@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use self::page::told;
 use self::values::{
     address, boolean, forward, interface, mark, marks_by_port, number, persistence, port, ports,
-    scheduler, services, snat, sysctl, text, time, weight, words,
+    scheduler, services, share, snat, sysctl, text, time, weight, words,
 };
 use super::schema::{DIRECTOR, DOCUMENT, GROUP, Keys, REAL_SERVER, SYNC, TIMEOUTS};
 use crate::model::MAX_THRESHOLD;
@@ -88,6 +88,7 @@ fn director() -> Value {
         "local-traffic" => boolean(),
         "vips" => words(&["local", "route", "bind"]),
         "interface" => interface(),
+        "ask-above" => share(),
         "sysctl" => json!({ "$ref": "#/$defs/sysctl" }),
         "timeouts" => described(&TIMEOUTS, "### `[director.timeouts]`", &[], |_| time()),
         _ => sync(),

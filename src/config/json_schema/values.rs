@@ -61,6 +61,11 @@ pub(super) fn time() -> Value {
     json!({ "anyOf": [number(1, MAX_TIMEOUT.into()), text("^[0-9]+[smhd]?$")] })
 }
 
+/// A share: percent, with or without its sign.
+pub(super) fn share() -> Value {
+    json!({ "anyOf": [number(0, 100), text("^ *(0*[0-9]{1,2}|0*100) *%? *$")] })
+}
+
 pub(super) fn mark() -> Value {
     json!({ "anyOf": [number(1, u32::MAX.into()), text("^(0[xX][0-9a-fA-F]+|[0-9]+)$")] })
 }

@@ -1,7 +1,8 @@
 //! `[director]` and the tables below it.
 
 use crate::model::{
-    BackendKind, DEFAULT_MAX_RULES, DirectorSettings, MarkRange, Sync, SyncRole, Variant, VipPlace,
+    BackendKind, DEFAULT_MAX_RULES, DirectorSettings, MarkRange, Share, Sync, SyncRole, Variant,
+    VipPlace,
 };
 
 use super::table::{Table, quoted, time};
@@ -49,6 +50,9 @@ fn whole(director: &DirectorSettings) -> Table {
             table.set("vips", quoted("bind"));
             table.set("interface", quoted(device));
         }
+    }
+    if director.ask_above != Share::HALF {
+        table.set("ask-above", quoted(director.ask_above));
     }
     table
 }

@@ -40,9 +40,20 @@ impl Director {
         &self.namespace
     }
 
-    /// The fwmarkctl of this build.
+    /// The fwmarkctl of this build, run by somebody who has no doubts.
     pub(crate) fn fwmarkctl(&self, args: &[&str]) -> Program<'_> {
+        self.unsure(args).args(Self::yes(args))
+    }
+
+    /// The same, run by somebody who wants to be asked.
+    pub(crate) fn unsure(&self, args: &[&str]) -> Program<'_> {
         self.command(&Self::program()).args(args)
+    }
+
+    /// What is said with arguments that apply, whatever goes out of service.
+    pub(crate) fn yes(args: &[&str]) -> &'static [&'static str] {
+        let applies = args.iter().any(|arg| matches!(*arg, "apply" | "--apply"));
+        if applies { &["--yes"] } else { &[] }
     }
 
     /// The path of the fwmarkctl of this build, for as long as this process lives; or of

@@ -131,6 +131,11 @@ impl Terminal {
         }
     }
 
+    /// What was shown until now.
+    pub(crate) fn seen(&self) -> &str {
+        &self.seen
+    }
+
     /// Types.
     pub(crate) fn type_in(&mut self, text: &str) {
         self.side.write_all(text.as_bytes()).unwrap();
