@@ -304,7 +304,8 @@ fn a_hangup_applies_a_changed_file_and_refuses_a_bad_one() {
     let director = lab.director();
     let mut watch = Watch::ready(director, &[], WEB_AND_MAIL);
     let file = Watch::file(watch.folder.path());
-    Watch::write(&file, WEB_ONLY);
+    // Nobody could be asked whether so much may go.
+    Watch::write(&file, &format!("[director]\nask-above = \"100%\"\n{WEB_ONLY}"));
     watch.running.signal(Signal::HUP);
     watch.hear("RELOADING=1\nMONOTONIC_USEC=");
     watch.hear("READY=1\nSTATUS=generation 2 in sync");
