@@ -41,7 +41,7 @@ pub struct Arguments {
 /// Options of every command.
 #[derive(Debug, Clone, Args)]
 pub struct Global {
-    /// Read this file instead of /etc/fwmarkctl ('-' is standard input; repeatable)
+    /// Read this file, not /etc/fwmarkctl ('-' is standard input; repeatable)
     #[arg(short, long = "config", value_name = "FILE", global = true)]
     pub config: Vec<PathBuf>,
     /// Where the history is kept
@@ -187,6 +187,12 @@ pub enum Command {
                             fwmarkctl stats --rate --watch 2\n\n\
                             IPVS adds up its counters every 2 seconds; marks count at once.")]
     Stats(StatsOptions),
+    /// Watch the groups live on a terminal; drain and restore real servers
+    #[command(after_help = "Examples:\n  fwmarkctl top\n  fwmarkctl top web mail --interval 5\n\n\
+                            ? shows the keys. A terminal that knows no more (TERM=dumb) gets a \
+                            table each time,\nand Ctrl-C ends it. For programs there is \
+                            `fwmarkctl -o json stats --rate --watch 2`.")]
+    Top(TopOptions),
     /// Count from zero: marks, services and real servers of the groups
     Zero {
         /// Only these groups
@@ -484,6 +490,17 @@ pub struct StatsOptions {
     /// Show whole numbers instead of k, M, G (thousands)
     #[arg(long)]
     pub exact: bool,
+}
+
+/// What to watch live.
+#[derive(Debug, Clone, Args)]
+pub struct TopOptions {
+    /// Only these groups
+    #[arg(value_name = "GROUP")]
+    pub groups: Vec<String>,
+    /// How often to read the counters (2 to 3600)
+    #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = pause)]
+    pub interval: Duration,
 }
 
 /// Which connections to list.

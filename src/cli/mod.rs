@@ -35,6 +35,7 @@ mod session;
 mod signals;
 mod stats;
 mod status;
+mod top;
 mod watch;
 mod zero;
 
@@ -69,8 +70,7 @@ pub fn run(arguments: Arguments, environment: Environment) -> Exit {
     let _calls = crate::fail_points::Armed::at(environment.die_at);
     let Arguments { global, command } = arguments;
     let output = Output::new(&global, environment.no_color);
-    let mut context =
-        Context { global, output, environment, stdin: None, signals: OnceCell::new() };
+    let mut context = Context::new(global, output, environment);
     let command = command.unwrap_or(Command::Status { groups: Vec::new(), check: false });
     let result = match command {
         Command::Check => check::run(&mut context),
@@ -89,6 +89,7 @@ pub fn run(arguments: Arguments, environment: Environment) -> Exit {
         Command::AwaitConfirmation => await_confirmation::run(&context),
         Command::Status { groups, check } => status::run(&mut context, &groups, check),
         Command::Stats(options) => stats::run(&mut context, &options),
+        Command::Top(options) => top::run(&mut context, &options),
         Command::Zero { groups, no_wait } => zero::run(&mut context, &groups, no_wait),
         Command::Connections(options) => connections::run(&mut context, &options),
         Command::Clear { yes, no_wait } => clear::run(&mut context, yes, no_wait),
@@ -158,6 +159,10 @@ struct Context {
 }
 
 impl Context {
+    fn new(global: Global, output: Output, environment: Environment) -> Self {
+        Self { global, output, environment, stdin: None, signals: OnceCell::new() }
+    }
+
     fn load(&mut self) -> Result<Config, Error> {
         self.load_with(None)
     }

@@ -106,6 +106,11 @@ impl Output {
         self.colored_errors
     }
 
+    /// Whether the answer may be coloured.
+    pub(super) fn is_colored(&self) -> bool {
+        self.colored
+    }
+
     /// `text` in a tone.
     pub(super) fn paint(&self, tone: Tone, text: impl Display) -> String {
         if self.colored {

@@ -52,5 +52,6 @@ mod states;
 mod stats;
 mod take_over;
 mod take_over_keepalived;
+mod top;
 mod trial;
 mod watch;

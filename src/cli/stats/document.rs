@@ -9,16 +9,16 @@ use serde::Serialize;
 
 use super::View;
 use super::reading::{Counters, Marked};
-use super::units::Rate;
 use crate::backend::{
     Activity, Count, DestinationStatistics, ServiceStatistics, Statistics, Traffic,
 };
 use crate::cli::output::Format;
 use crate::model::{Family, GroupName, Mark, PortRange, Prefix, Protocol};
 use crate::state::{DestinationKey, MarkKey, ServiceKey};
+use crate::units::Rate;
 
 /// The time in UTC (RFC 3339), in whole seconds.
-pub(super) fn time() -> String {
+pub(in crate::cli) fn time() -> String {
     let now = jiff::Timestamp::now();
     jiff::Timestamp::from_second(now.as_second()).unwrap_or(now).to_string()
 }

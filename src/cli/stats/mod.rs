@@ -8,14 +8,13 @@
 mod document;
 mod reading;
 mod table;
-mod units;
 
-pub(super) use self::document::Document;
+pub(super) use self::document::{Document, time};
+pub(super) use self::reading::Reading;
 
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-use self::reading::Reading;
 use super::Context;
 use super::args::StatsOptions;
 use super::output::note;

@@ -14,35 +14,37 @@ use crate::state::{MarkKey, ServiceKey};
 use crate::transaction::{Cause, since_zero};
 
 /// What both sides counted at one moment.
-pub(super) struct Reading {
+pub(in crate::cli) struct Reading {
     /// When.
-    pub(super) at: Instant,
+    pub(in crate::cli) at: Instant,
+    /// The generation that the kernel holds.
+    pub(in crate::cli) generation: Option<u64>,
     /// By group; of no group is what our table has without a name.
-    pub(super) groups: BTreeMap<Option<GroupName>, BTreeMap<ServiceKey, Counters>>,
+    pub(in crate::cli) groups: BTreeMap<Option<GroupName>, BTreeMap<ServiceKey, Counters>>,
 }
 
 /// What was counted of one virtual service.
 #[derive(Debug, Default)]
-pub(super) struct Counters {
+pub(in crate::cli) struct Counters {
     /// What its mark was given to; none of a service by address.
-    pub(super) marked: Option<Marked>,
+    pub(in crate::cli) marked: Option<Marked>,
     /// What IPVS did with it; none when there is no such service.
-    pub(super) scheduled: Option<ServiceStatistics>,
+    pub(in crate::cli) scheduled: Option<ServiceStatistics>,
 }
 
 /// What a mark was given to.
 #[derive(Debug, Default)]
-pub(super) struct Marked {
+pub(in crate::cli) struct Marked {
     /// By all entries.
-    pub(super) total: Count,
+    pub(in crate::cli) total: Count,
     /// By each.
-    pub(super) entries: BTreeMap<MarkKey, Count>,
+    pub(in crate::cli) entries: BTreeMap<MarkKey, Count>,
 }
 
 impl Counters {
     /// How many packets were marked and are not in IPVS's count; not known where one of
     /// the two is missing.
-    pub(super) fn unscheduled(&self) -> Option<u64> {
+    pub(in crate::cli) fn unscheduled(&self) -> Option<u64> {
         let scheduled = self.scheduled.as_ref()?.service.total.packets_in;
         Some(self.marked.as_ref()?.total.packets.saturating_sub(scheduled))
     }
@@ -50,7 +52,7 @@ impl Counters {
     /// How many packets had been marked at `before` and are not in IPVS's count now: when
     /// enough time lies between the two, nobody will schedule them. Where there is no
     /// service at either time, how many were marked between the two.
-    pub(super) fn lost_since(&self, before: Option<&Self>) -> Option<u64> {
+    pub(in crate::cli) fn lost_since(&self, before: Option<&Self>) -> Option<u64> {
         let before = before?;
         let then = before.marked.as_ref()?.total.packets;
         // A mark that counts less than before began anew.
@@ -63,7 +65,7 @@ impl Counters {
     }
 
     /// Whether a real server takes new connections.
-    pub(super) fn has_server(&self) -> bool {
+    pub(in crate::cli) fn has_server(&self) -> bool {
         let servers = self.scheduled.iter().flat_map(|counted| counted.destinations.values());
         servers.into_iter().any(|server| server.weight > 0)
     }
@@ -71,7 +73,7 @@ impl Counters {
 
 impl Reading {
     /// Reads both sides: first the marks, so that what they counted can be in IPVS's count.
-    pub(super) fn take(context: &Context, names: &[String]) -> Result<Self, Error> {
+    pub(in crate::cli) fn take(context: &Context, names: &[String]) -> Result<Self, Error> {
         let counted = KernelDirector::new().counted_marking().map_err(Cause::from)?;
         let at = Instant::now();
         let selection = Selection::new(names, &counted.ruleset)?;
@@ -93,17 +95,22 @@ impl Reading {
             counters.scheduled = statistics.remove(&key);
             groups.entry(group).or_default().insert(key, counters);
         }
-        Ok(Self { at, groups })
+        let generation = counted.ruleset.ledger.record.as_ref().map(|record| record.generation);
+        Ok(Self { at, generation, groups })
     }
 
     /// The counters of a service.
-    pub(super) fn of(&self, group: Option<&GroupName>, key: ServiceKey) -> Option<&Counters> {
+    pub(in crate::cli) fn of(
+        &self,
+        group: Option<&GroupName>,
+        key: ServiceKey,
+    ) -> Option<&Counters> {
         self.groups.get(&group.cloned())?.get(&key)
     }
 
     /// Whether there are packets that were marked at `before` and are in no count of IPVS
     /// yet.
-    pub(super) fn doubts(&self, before: &Self) -> bool {
+    pub(in crate::cli) fn doubts(&self, before: &Self) -> bool {
         let services = self.groups.iter().flat_map(|(group, services)| {
             services.iter().map(move |(key, now)| (before.of(group.as_ref(), *key), now))
         });

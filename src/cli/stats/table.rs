@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use super::View;
 use super::reading::Counters;
-use super::units::{Rate, human};
 use crate::backend::{Count, Statistics, Traffic};
 use crate::cli::args::StatsOptions;
 use crate::cli::output::{Output, Tone};
 use crate::model::GroupName;
 use crate::state::ServiceKey;
+use crate::units::{Rate, human};
 
 const HEADS: [&str; 5] = ["connections", "packets in", "packets out", "bytes in", "bytes out"];
 

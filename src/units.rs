@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 /// A number with a unit: `999`, `1.23k`, `45.6M`. The base is 1000, not 1024.
-pub(super) fn human(number: u64) -> String {
+pub fn human(number: u64) -> String {
     let mut unit = 1_u64;
     for letter in ['k', 'M', 'G', 'T', 'P', 'E'] {
         let thousand = unit * 1000;
@@ -26,30 +26,41 @@ pub(super) fn human(number: u64) -> String {
 }
 
 /// How many came each second, in tenths.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, schemars::JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, schemars::JsonSchema)]
 #[schemars(transparent)]
-pub(super) struct Rate(#[schemars(with = "f64")] u64);
+pub struct Rate(#[schemars(with = "f64")] u64);
 
 impl Rate {
     /// The rate between two counts. A count that went down began anew: there is none.
-    pub(super) fn between(before: u64, now: u64, time: Duration) -> Option<Self> {
+    pub fn between(before: u64, now: u64, time: Duration) -> Option<Self> {
         let tenths = u128::from(now.checked_sub(before)?) * 10_000_000_000;
         let tenths = tenths.checked_div(time.as_nanos())?;
         Some(Self(u64::try_from(tenths).unwrap_or(u64::MAX)))
     }
 
+    /// The rate in tenths, for who compares or draws it.
+    pub fn tenths(self) -> u64 {
+        self.0
+    }
+
     /// A rate in whole numbers.
-    pub(super) fn whole(per_second: u64) -> Self {
+    pub fn whole(per_second: u64) -> Self {
         Self(per_second.saturating_mul(10))
     }
 
     /// As people read it: a tenth counts below a thousand.
-    pub(super) fn show(self, exact: bool) -> String {
+    pub fn show(self, exact: bool) -> String {
         if exact || self.0 < 10_000 {
             format!("{}.{}", self.0 / 10, self.0 % 10)
         } else {
             human(self.0 / 10)
         }
+    }
+}
+
+impl std::iter::Sum for Rate {
+    fn sum<I: Iterator<Item = Self>>(rates: I) -> Self {
+        Self(rates.fold(0, |sum, rate| sum.saturating_add(rate.0)))
     }
 }
 
@@ -104,5 +115,6 @@ mod tests {
         assert_eq!(Rate(123_456).show(true), "12345.6");
         assert_eq!(serde_json::to_string(&Rate(123)).expect("JSON"), "12.3");
         assert_eq!(Rate::whole(7), Rate(70));
+        assert_eq!([Rate(70), Rate(5)].into_iter().sum::<Rate>().tenths(), 75);
     }
 }
