@@ -54,5 +54,6 @@ pub mod real_server;
 pub mod regroup;
 pub mod render;
 pub mod state;
+pub mod top;
 pub mod transaction;
 pub mod units;

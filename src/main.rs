@@ -22,19 +22,24 @@ fn main() -> ExitCode {
 fn environment() -> Environment {
     Environment {
         no_color: std::env::var_os("NO_COLOR").is_some_and(|set| !set.is_empty()),
-        unicode: ["LC_ALL", "LC_CTYPE", "LANG"]
-            .into_iter()
-            .find_map(|name| std::env::var(name).ok().filter(|set| !set.is_empty()))
-            .is_some_and(|set| {
-                let set = set.to_ascii_lowercase();
-                set.ends_with("utf-8") || set.ends_with("utf8")
-            }),
+        term: std::env::var("TERM").ok(),
+        utf8: speaks_utf8(),
         sudo_user: std::env::var("SUDO_USER").ok(),
         notify_socket: std::env::var_os("NOTIFY_SOCKET"),
         watchdog_usec: std::env::var("WATCHDOG_USEC").ok(),
         #[cfg(feature = "fail-points")]
         die_at: std::env::var("FWMARKCTL_DIE_AT").ok().and_then(|at| at.parse().ok()),
     }
+}
+
+/// The first of these that says anything decides (`locale(7)`).
+fn speaks_utf8() -> bool {
+    let set = ["LC_ALL", "LC_CTYPE", "LANG"].map(|name| std::env::var(name).unwrap_or_default());
+    let locale = set.iter().find(|locale| !locale.is_empty());
+    locale.is_some_and(|locale| {
+        let locale = locale.to_ascii_lowercase();
+        locale.contains("utf-8") || locale.contains("utf8")
+    })
 }
 
 /// Logs go to standard error; `RUST_LOG` says more precisely what `-v` says.

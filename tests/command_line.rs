@@ -156,6 +156,18 @@ fn escape_sequences_of_arguments_do_not_reach_the_terminal() {
 }
 
 #[test]
+fn top_says_what_to_use_where_it_cannot_be_seen() {
+    let output = run(b"", &["top"]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = text(&output.stderr);
+    assert!(said.contains("top needs a terminal, and standard output is none"), "{said}");
+    assert!(said.contains("`fwmarkctl status`") && said.contains("-o json stats"), "{said}");
+    let output = run(b"", &["-o", "json", "top"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(json(&output.stdout)["error"]["message"], "top is for people and has no JSON");
+}
+
+#[test]
 fn times_and_places_that_make_no_sense_are_refused() {
     for (arguments, reason) in [
         (&["stats", "--watch", "1"] as &[&str], "between 2 and 3600 seconds: IPVS adds up"),
@@ -165,6 +177,7 @@ fn times_and_places_that_make_no_sense_are_refused() {
         (&["connections", "--real", "2001:db8::1:80000"], "an address, such as"),
         (&["connections", "--real", "10.0.0.1:70000"], "an address, such as"),
         (&["connections", "--client", "10.0.0.0/33"], "is not a prefix length"),
+        (&["top", "--interval", "0.5"], "between 2 and 3600 seconds"),
         (&["zero", "--all"], "unexpected argument '--all'"),
     ] {
         let output = run(b"", arguments);

@@ -17,6 +17,7 @@ fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("real_server", &["model", "netlink", "transaction"][..]),
         ("preflight", &["model", "netlink", "state", "render"][..]),
         ("journey", &["model", "state", "backend"][..]),
+        ("top", &["model", "state", "backend", "units"][..]),
         ("config", &["model"][..]),
         ("compile", &["model", "state"][..]),
         ("regroup", &["model", "state"][..]),

@@ -35,7 +35,7 @@ pub struct Arguments {
 /// Options of every command.
 #[derive(Debug, Clone, Args)]
 pub struct Global {
-    /// Read this file instead of /etc/fwmarkctl ('-' is standard input; repeatable)
+    /// Read this file, not /etc/fwmarkctl ('-' is standard input; repeatable)
     #[arg(short, long = "config", value_name = "FILE", global = true)]
     pub config: Vec<PathBuf>,
     /// Where the history is kept
@@ -178,6 +178,11 @@ pub enum Command {
     /// Show what was marked and what was scheduled, side by side, with rates
     #[command(after_help = "IPVS adds up its counters every 2 seconds; marks count at once.")]
     Stats(StatsOptions),
+    /// Watch the groups live on a terminal; drain and restore real servers
+    #[command(after_help = "? shows the keys. A terminal that knows no more (TERM=dumb) gets a \
+                            table each time,\nand Ctrl-C ends it. For programs there is \
+                            `fwmarkctl -o json stats --rate --watch 2`.")]
+    Top(TopOptions),
     /// Count from zero: marks, services and real servers of the groups
     Zero {
         /// Only these groups
@@ -464,6 +469,17 @@ pub struct StatsOptions {
     /// Show whole numbers instead of k, M, G (thousands)
     #[arg(long)]
     pub exact: bool,
+}
+
+/// What to watch live.
+#[derive(Debug, Clone, Args)]
+pub struct TopOptions {
+    /// Only these groups
+    #[arg(value_name = "GROUP")]
+    pub groups: Vec<String>,
+    /// How often to read the counters (2 to 3600)
+    #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = pause)]
+    pub interval: Duration,
 }
 
 /// Which connections to list.

@@ -7,8 +7,10 @@ use std::ffi::OsString;
 pub struct Environment {
     /// `NO_COLOR` is set, and not to nothing.
     pub no_color: bool,
-    /// The characters are those of UTF-8, by `LC_ALL`, `LC_CTYPE` or `LANG` (locale(7)).
-    pub unicode: bool,
+    /// What terminal it is: `TERM`.
+    pub term: Option<String>,
+    /// Whether the locale's texts are UTF-8, as `LC_ALL`, `LC_CTYPE` or `LANG` says.
+    pub utf8: bool,
     /// Who called: `SUDO_USER`, where somebody became root by sudo(8).
     pub sudo_user: Option<String>,
     /// Where a service manager wants to be told how things are (`sd_notify(3)`).

@@ -75,7 +75,7 @@ struct InTheWay {
 }
 
 /// What mends an error, where that is known.
-fn hint(error: &Error) -> Option<String> {
+pub(super) fn hint(error: &Error) -> Option<String> {
     match error {
         Error::Usage { hint, .. } => hint.clone(),
         Error::Compile(_) => Some("widen `marks` in [director]".to_owned()),

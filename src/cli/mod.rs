@@ -36,6 +36,7 @@ mod session;
 mod signals;
 mod stats;
 mod status;
+mod top;
 mod watch;
 mod zero;
 
@@ -70,8 +71,7 @@ pub fn run(arguments: Arguments, environment: Environment) -> Exit {
     let _calls = crate::fail_points::Armed::at(environment.die_at);
     let Arguments { global, command } = arguments;
     let output = Output::new(&global, &environment);
-    let mut context =
-        Context { global, output, environment, stdin: None, signals: OnceCell::new() };
+    let mut context = Context::new(global, output, environment);
     let command = command.unwrap_or(Command::Status { groups: Vec::new(), check: false });
     let result = match command {
         Command::Check => check::run(&mut context),
@@ -90,6 +90,7 @@ pub fn run(arguments: Arguments, environment: Environment) -> Exit {
         Command::AwaitConfirmation => await_confirmation::run(&context),
         Command::Status { groups, check } => status::run(&mut context, &groups, check),
         Command::Stats(options) => stats::run(&mut context, &options),
+        Command::Top(options) => top::run(&mut context, &options),
         Command::Zero { groups, no_wait } => zero::run(&mut context, &groups, no_wait),
         Command::Connections(options) => connections::run(&mut context, &options),
         Command::Clear { yes, no_wait } => clear::run(&mut context, yes, no_wait),
@@ -171,6 +172,10 @@ struct Context {
 }
 
 impl Context {
+    fn new(global: Global, output: Output, environment: Environment) -> Self {
+        Self { global, output, environment, stdin: None, signals: OnceCell::new() }
+    }
+
     fn load(&mut self) -> Result<Config, Error> {
         self.load_with(None)
     }

@@ -72,7 +72,7 @@ pub(super) struct Output {
     quiet: bool,
     colored: bool,
     colored_errors: bool,
-    unicode: bool,
+    utf8: bool,
     closed: bool,
     told: String,
 }
@@ -90,7 +90,7 @@ impl Output {
             quiet: global.quiet,
             colored: colored(io::stdout().is_terminal()),
             colored_errors: colored(io::stderr().is_terminal()),
-            unicode: environment.unicode,
+            utf8: environment.utf8,
             closed: false,
             told: String::new(),
         }
@@ -123,6 +123,11 @@ impl Output {
         if self.told == text { String::new() } else { text }
     }
 
+    /// Whether the answer may be coloured.
+    pub(super) fn is_colored(&self) -> bool {
+        self.colored
+    }
+
     /// `text` in a tone.
     pub(super) fn paint(&self, tone: Tone, text: impl Display) -> String {
         if self.colored {
@@ -135,7 +140,7 @@ impl Output {
 
     /// `percent` of a line so long, in characters that the terminal has.
     pub(super) fn bar(&self, percent: u64, length: u64) -> String {
-        let (full, empty) = if self.unicode { ('█', '·') } else { ('#', '.') };
+        let (full, empty) = if self.utf8 { ('█', '·') } else { ('#', '.') };
         // What is not nothing can be seen.
         let shown = ((percent * length + 50) / 100).max(u64::from(percent > 0));
         (0..length).map(|place| if place < shown { full } else { empty }).collect()

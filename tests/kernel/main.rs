@@ -56,5 +56,6 @@ mod stats;
 mod status;
 mod take_over;
 mod take_over_keepalived;
+mod top;
 mod trial;
 mod watch;

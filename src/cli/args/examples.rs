@@ -99,6 +99,7 @@ pub(super) const EXAMPLES: &[Examples] = &[
             "fwmarkctl explain 2001:db8:9::5 [2001:db8::7]:443/udp",
         ],
     ),
+    ("top", &["fwmarkctl top", "fwmarkctl top web mail --interval 5"]),
     (
         "graph",
         &[

@@ -30,7 +30,7 @@ Edit   group        add, set, remove groups  real       add, drain real servers
 Look   status       groups, servers, sync    stats      counters and rates
        connections  who is connected         zero       count from zero
        doctor       what stops traffic       explain    a packet, or a code
-       graph        the groups as a picture
+       graph        the groups as a picture  top        the groups live
 Turn   import       of other tools to TOML   export     what is held, as TOML
        compile      for nft, ipvsadm, …
 More   schema       JSON Schemas             man        manual pages

@@ -4,13 +4,17 @@
 //! done at any point stays done, and the same command goes on from there: there is no
 //! state of a drain but the weight 0 in the file.
 
+use std::rc::Rc;
+
 use super::super::args::DrainOptions;
 use super::super::output::{Format, Output, note};
+use super::super::signals::Signals;
 use super::super::{Context, apply};
 use super::lingering::{Lingering, Watcher};
 use super::wait::{End, Teller, Waited, until_drained};
 use super::{Target, carry_out, shown, tried};
 use crate::compile::Compiled;
+use crate::config::Config;
 use crate::error::{Error, Exit};
 use crate::model::GroupName;
 use crate::transaction::Outcome;
@@ -44,7 +48,16 @@ pub(in crate::cli) struct Document<'a> {
     generation: Option<u64>,
 }
 
-pub(super) fn run(context: &mut Context, options: &DrainOptions) -> Result<Exit, Error> {
+/// A real server that takes no new clients any more.
+struct Begun {
+    target: Target,
+    after: (Config, Compiled),
+    outcome: Outcome,
+    signals: Rc<Signals>,
+}
+
+/// Sets the weight to 0, in the file and in the kernel; the lock is free afterwards.
+fn begin(context: &mut Context, options: &DrainOptions) -> Result<Begun, Error> {
     // Before anybody is waited for: what makes no sense is refused at once.
     Target::find(context, &options.which)?;
     let session = context.session("real drain", options.no_wait)?;
@@ -61,14 +74,27 @@ pub(super) fn run(context: &mut Context, options: &DrainOptions) -> Result<Exit,
     if target.server.weight > 0 && !options.force && is_last(&target, &after.1) {
         return Err(edit.last(&target.server, false).into());
     }
-    let outcome = carry_out(context, &session, &edit, &after)?;
+    let outcome = carry_out(context, &session, &edit, &after, options.no_wait)?;
     apply::say_too_late(&session);
+    let (signals, _) = session.release_lock();
+    Ok(Begun { target, after, outcome, signals })
+}
+
+/// Begins a drain and waits for nobody; the answer says who is left there.
+pub(super) fn detached(context: &mut Context, options: &DrainOptions) -> Result<String, Error> {
+    let Begun { target, after, .. } = begin(context, options)?;
+    let look = Watcher::new(&target, target.destinations(&after.1.state)).look()?;
+    let (name, left) = (target.name(), look.lingering.text());
+    Ok(format!("{name} takes no new clients; left there: {left}."))
+}
+
+pub(super) fn run(context: &mut Context, options: &DrainOptions) -> Result<Exit, Error> {
+    let Begun { target, after, outcome, signals } = begin(context, options)?;
     let generation = generation(&outcome);
     let output = &mut context.output;
     if !output.is_json() {
         Output::after_the_fact(apply::show(output, &outcome));
     }
-    let (signals, _) = session.release_lock();
 
     let mut watcher = Watcher::new(&target, target.destinations(&after.1.state));
     let teller = Teller::new(target.name(), options.timeout, output.is_silent());
@@ -135,7 +161,7 @@ fn remove(context: &mut Context, options: &DrainOptions) -> Result<Removed, Erro
     let mut edit = target.edit.clone();
     edit.remove_real_server(&target.server)?;
     let after = tried(context, &edit)?;
-    let outcome = carry_out(context, &session, &edit, &after)?;
+    let outcome = carry_out(context, &session, &edit, &after, options.no_wait)?;
     apply::say_too_late(&session);
     Ok(Removed::Done(outcome))
 }

@@ -14,8 +14,9 @@ pub(super) use self::drain::Document as Drained;
 pub(super) use self::restore::Document as Restored;
 
 use std::path::Path;
+use std::time::Duration;
 
-use super::args::{RealCommand, WhichServer};
+use super::args::{DrainOptions, RealCommand, WhichServer};
 use super::consent::Consent;
 use super::session::Session;
 use super::{Context, effective_uid};
@@ -34,6 +35,26 @@ pub(super) fn run(context: &mut Context, command: &RealCommand) -> Result<Exit, 
         RealCommand::Drain(options) => drain::run(context, options),
         RealCommand::Restore { which, no_wait } => restore::run(context, which, *no_wait),
     }
+}
+
+/// Drains a real server and waits for nobody: neither for its clients nor for another
+/// fwmarkctl. The answer is a sentence.
+pub(super) fn drain_at_once(context: &mut Context, which: WhichServer) -> Result<String, Error> {
+    let options = DrainOptions {
+        which,
+        timeout: Duration::ZERO,
+        remove: false,
+        force: false,
+        detach: true,
+        no_wait: true,
+    };
+    drain::detached(context, &options)
+}
+
+/// Gives a real server its weight back, unless another fwmarkctl is at work. The answer is
+/// a sentence.
+pub(super) fn restore_at_once(context: &mut Context, which: &WhichServer) -> Result<String, Error> {
+    restore::give(context, which, true).map(|given| given.sentence())
 }
 
 /// A real server, and the file that it is in.
@@ -94,8 +115,9 @@ fn carry_out(
     session: &Session,
     edit: &Edit,
     after: &(Config, Compiled),
+    no_wait: bool,
 ) -> Result<Outcome, Error> {
-    let lock = super::edit::lock(context, edit.path(), false)?;
+    let lock = super::edit::lock(context, edit.path(), no_wait)?;
     // Who names one real server agrees to that one. What else the files have come to say
     // since the last apply is no part of it.
     super::edit::carry_out(context, session, &lock, (edit, after), &Consent::to_one())

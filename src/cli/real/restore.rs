@@ -27,11 +27,24 @@ pub(in crate::cli) struct Document<'a> {
     generation: Option<u64>,
 }
 
-pub(super) fn run(
+/// A real server that takes clients again, as far as weights say so.
+pub(super) struct Given {
+    target: Target,
+    /// The weight before.
+    before: u32,
+    weight: u32,
+    /// The weight that a saved generation knows, and which one.
+    had: Option<(u32, u64)>,
+    outcome: Outcome,
+}
+
+/// Gives it the weight that it had, in the file and in the kernel; the lock is free
+/// afterwards.
+pub(super) fn give(
     context: &mut Context,
     which: &WhichServer,
     no_wait: bool,
-) -> Result<Exit, Error> {
+) -> Result<Given, Error> {
     Target::find(context, which)?;
     let session = context.session("real restore", no_wait)?;
     session.refuse_trial()?;
@@ -44,14 +57,39 @@ pub(super) fn run(
         edit.set_weight(&target.server, weight)?;
     }
     let after = tried(context, &edit)?;
-    let outcome = carry_out(context, &session, &edit, &after)?;
+    let outcome = carry_out(context, &session, &edit, &after, no_wait)?;
     apply::say_too_late(&session);
-    drop(session);
+    Ok(Given { target, before, weight, had, outcome })
+}
+
+impl Given {
+    /// What was done, in a sentence.
+    pub(super) fn sentence(&self) -> String {
+        let name = self.target.name();
+        match self.had {
+            _ if self.before > 0 => {
+                format!("{name} has the weight {} and was not drained.", self.before)
+            }
+            Some((weight, generation)) => {
+                format!("{name} has the weight {weight} again, as in generation {generation}.")
+            }
+            None => format!("{name} has the weight 1: no saved generation knows another."),
+        }
+    }
+}
+
+pub(super) fn run(
+    context: &mut Context,
+    which: &WhichServer,
+    no_wait: bool,
+) -> Result<Exit, Error> {
+    let given = give(context, which, no_wait)?;
+    let Given { target, outcome, .. } = &given;
     let output = &mut context.output;
     if !output.is_json() {
-        Output::after_the_fact(apply::show(output, &outcome));
+        Output::after_the_fact(apply::show(output, outcome));
     }
-    let generation = match &outcome {
+    let generation = match outcome {
         Outcome::InSync { generation } => *generation,
         Outcome::Applied(applied) => applied.generation,
     };
@@ -59,20 +97,13 @@ pub(super) fn run(
         format: Format,
         group: &target.group.name,
         real_server: which.server.to_string(),
-        file: shown(edit.path()),
-        weight_before: before,
-        weight,
-        weight_of_generation: had.map(|(_, generation)| generation),
+        file: shown(target.edit.path()),
+        weight_before: given.before,
+        weight: given.weight,
+        weight_of_generation: given.had.map(|(_, generation)| generation),
         generation,
     });
-    let name = target.name();
-    let text = match had {
-        _ if before > 0 => format!("{name} has the weight {before} and was not drained.\n"),
-        Some((weight, generation)) => {
-            format!("{name} has the weight {weight} again, as in generation {generation}.\n")
-        }
-        None => format!("{name} has the weight 1: no saved generation knows another.\n"),
-    };
+    let text = format!("{}\n", given.sentence());
     Output::after_the_fact(shown.and_then(|()| output.text(&text)));
     Ok(Exit::Done)
 }

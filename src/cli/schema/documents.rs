@@ -117,6 +117,8 @@ mod tests {
     fn every_command_has_a_document_and_no_other_has_one() {
         let mut found = vec!["error".to_owned()];
         commands(&Arguments::command(), "", &mut found);
+        // It is for people alone, and refuses.
+        found.retain(|name| name != "top");
         found.sort();
         assert_eq!(names().collect::<Vec<_>>(), found);
     }

@@ -18,7 +18,7 @@ use crate::state::{DestinationKey, MarkKey, ServiceKey};
 use crate::units::Rate;
 
 /// The time in UTC (RFC 3339), in whole seconds.
-pub(super) fn time() -> String {
+pub(in crate::cli) fn time() -> String {
     let now = jiff::Timestamp::now();
     jiff::Timestamp::from_second(now.as_second()).unwrap_or(now).to_string()
 }

@@ -9,7 +9,7 @@ mod document;
 mod reading;
 mod table;
 
-pub(super) use self::document::Document;
+pub(super) use self::document::{Document, time};
 pub(super) use self::reading::Reading;
 
 use std::io::IsTerminal;

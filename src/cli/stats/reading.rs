@@ -17,6 +17,8 @@ use crate::transaction::{Cause, since_zero};
 pub(in crate::cli) struct Reading {
     /// When.
     pub(in crate::cli) at: Instant,
+    /// The generation that the kernel holds.
+    pub(in crate::cli) generation: Option<u64>,
     /// By group; of no group is what our table has without a name.
     pub(in crate::cli) groups: BTreeMap<Option<GroupName>, BTreeMap<ServiceKey, Counters>>,
 }
@@ -93,7 +95,8 @@ impl Reading {
             counters.scheduled = statistics.remove(&key);
             groups.entry(group).or_default().insert(key, counters);
         }
-        Ok(Self { at, groups })
+        let generation = counted.ruleset.ledger.record.as_ref().map(|record| record.generation);
+        Ok(Self { at, generation, groups })
     }
 
     /// The counters of a service.

@@ -8,6 +8,7 @@ use std::thread;
 
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
 
 use super::{Director, Namespace, validity};
 
@@ -116,6 +117,8 @@ impl Terminal {
         let side = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&side).unwrap();
         unlockpt(&side).unwrap();
+        let screen = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
+        tcsetwinsize(&side, screen).unwrap();
         let name = ptsname(&side, Vec::new()).unwrap();
         let end = File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap();
         (Self { side: side.into(), seen: String::new() }, end)
@@ -134,6 +137,19 @@ impl Terminal {
     /// What was shown until now.
     pub(crate) fn seen(&self) -> &str {
         &self.seen
+    }
+
+    /// What else was shown; none when the program's side is closed.
+    pub(crate) fn read(&mut self) -> Option<Vec<u8>> {
+        let mut bytes = vec![0; 4096];
+        let length = self.side.read(&mut bytes).unwrap_or(0);
+        bytes.truncate(length);
+        (length > 0).then_some(bytes)
+    }
+
+    /// The terminal itself, with its size and its settings.
+    pub(crate) fn side(&self) -> &File {
+        &self.side
     }
 
     /// Types.
