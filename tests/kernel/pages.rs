@@ -12,7 +12,7 @@ use rustix::mount::{MountFlags, mount};
 use rustix::process::Signal;
 
 use self::reading::{Block, Step, blocks, difference};
-use crate::lab::{CLIENT, Director, Kind, Lab, Namespace, client_v4};
+use crate::lab::{CLIENT, Director, Kind, Lab, Namespace, Program, client_v4};
 use crate::scene::until;
 
 const PAGES: [&str; 15] = [
@@ -85,11 +85,16 @@ impl<'a> Reader<'a> {
         self.machine.run(|| fs::write(&path, text).unwrap());
     }
 
-    /// What a command line prints, and how it ends.
-    fn run(&self, command: &str) -> (i32, String) {
+    /// A shell that runs a command line.
+    fn shell(&self, command: &str) -> Program<'a> {
         let line = format!("cd {} && {{ {}\n}} 2>&1", folder(command), moved(command));
         let shell = self.machine.command("sh").args(["-c", &line]).env("LC_ALL", "C.UTF-8");
-        let ended = shell.env("PATH", "/run/bin:/usr/sbin:/usr/bin:/sbin:/bin").run();
+        shell.env("PATH", "/run/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+    }
+
+    /// What a command line prints, and how it ends.
+    fn run(&self, command: &str) -> (i32, String) {
+        let ended = self.shell(command).run();
         (ended.code.unwrap(), ended.stdout)
     }
 }
@@ -239,6 +244,36 @@ fn the_guide_asks_the_doctor() {
     tell(&reader, &block("docs/guide.md", "fwmarkctl doctor"), false, &[3]);
 }
 
+/// Groups with so many real servers each.
+fn groups(servers: &[usize]) -> String {
+    let group = |(number, servers): (usize, &usize)| {
+        let real: Vec<_> = (0..*servers).map(|server| format!("\"172.18.2.{server}\"")).collect();
+        let real = real.join(", ");
+        format!(
+            "[group.g{number}]\nvips = [\"172.18.1.{number}\"]\nports = [80]\nreal = [{real}]\n"
+        )
+    };
+    servers.iter().enumerate().map(group).collect()
+}
+
+#[test]
+fn the_guide_is_asked_before_much_goes() {
+    let director = Director::alone();
+    let reader = Reader::at(director.namespace(), &groups(&[2, 4, 4, 4]));
+    assert_eq!(reader.run("fwmarkctl apply").0, 0);
+    reader.write("/run/here/other.toml", &groups(&[2]));
+    let mut block = block("docs/guide.md", "fwmarkctl -c other.toml apply");
+    let on_a_terminal = block.steps.remove(0);
+    tell(&reader, &block, false, &[2]);
+    let shell = reader.shell(&on_a_terminal.command).env("NO_COLOR", "1");
+    let (asked, mut terminal) = shell.spawn_on_terminal();
+    for line in &on_a_terminal.shown[1..] {
+        terminal.wait_for(line);
+    }
+    terminal.type_in("n\n");
+    assert_eq!(asked.wait().code, Some(2));
+}
+
 #[test]
 fn the_guide_lets_commands_edit_the_file() {
     let lab = lab();
@@ -280,9 +315,7 @@ fn the_guide_watches() {
     let readme = blocks("README.md").swap_remove(1).config;
     let reader = Reader::at(lab.director().namespace(), &readme);
     let log = "/run/here/log";
-    let line = format!("exec {} >{log} 2>&1", block.steps[0].command);
-    let shell = reader.machine.command("sh").args(["-c", &line]);
-    let running = shell.env("PATH", "/run/bin:/usr/sbin:/usr/bin:/sbin:/bin").spawn();
+    let running = reader.shell(&format!("exec {} >{log} 2>&1", block.steps[0].command)).spawn();
     let said = || reader.machine.run(|| fs::read_to_string(log).unwrap_or_default());
     until("it watches", || said().contains("watching generation 1"));
     lab.director().nft("flush map inet fwmarkctl exact4");
@@ -378,6 +411,9 @@ fn commands_that_err_err_so() {
     let more = config.replace("group.web", "group.mail").replace(".100.7", ".100.8");
     reader.write("/run/here/one.toml", &config.replace("group.web", "group.shop"));
     reader.write("/run/here/two.toml", &more);
+    reader.write("/run/here/twelve-groups.toml", &groups(&[1; 12]));
+    reader.write("/run/here/only-one-of-twelve-groups.toml", &groups(&[1]));
+    assert_eq!(reader.run("fwmarkctl -c twelve-groups.toml apply").0, 0);
     for block in blocks("docs/errors.md") {
         let (code, _) = block.heading.split_once(':').unwrap();
         for step in ours(&block) {

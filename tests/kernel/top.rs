@@ -5,7 +5,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-use rustix::termios::{Termios, tcgetattr};
+use rustix::termios::tcgetattr;
 
 use crate::lab::{Director, Lab, Marks, Running, Terminal};
 use crate::scene::{Fwmarkctl, WEB, WEB_AND_MAIL, until};
@@ -31,7 +31,6 @@ fn lab() -> Lab {
 struct Top {
     running: Running,
     terminal: Terminal,
-    before: Termios,
     /// A terminal that obeys what is written to it.
     seen: vt100::Parser,
     /// All that was written.
@@ -43,11 +42,9 @@ impl Top {
         let top = director.fwmarkctl(&["-c", FILE, "top", "web"]);
         let (running, terminal) =
             top.env("TERM", term).env("LC_ALL", "C.UTF-8").spawn_on_terminal();
-        let before = tcgetattr(terminal.side()).unwrap();
         Self {
             running,
             terminal,
-            before,
             seen: vt100::Parser::new(24.try_into().unwrap(), 80.try_into().unwrap(), 0),
             bytes: Vec::new(),
         }
@@ -91,7 +88,8 @@ impl Top {
         while self.read() {}
         let screen = self.seen.screen();
         assert!(!screen.alternate_screen() && !screen.hide_cursor(), "{screen:?}");
-        let (before, after) = (&self.before, tcgetattr(self.terminal.side()).unwrap());
+        let after = tcgetattr(self.terminal.side()).unwrap();
+        let before = self.terminal.settings();
         assert_eq!(format!("{:?}", before.local_modes), format!("{:?}", after.local_modes));
         assert_eq!(format!("{:?}", before.input_modes), format!("{:?}", after.input_modes));
         assert_eq!(format!("{:?}", before.output_modes), format!("{:?}", after.output_modes));

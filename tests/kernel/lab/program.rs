@@ -6,9 +6,10 @@ use std::io::{Read, Write};
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{Winsize, tcsetwinsize};
+use rustix::termios::{Termios, Winsize, tcgetattr, tcsetwinsize};
 
 use super::{Director, Namespace, validity};
 
@@ -108,6 +109,7 @@ impl<'a> Program<'a> {
 /// The person's side of a terminal.
 pub(crate) struct Terminal {
     side: File,
+    settings: Termios,
     seen: String,
 }
 
@@ -121,16 +123,17 @@ impl Terminal {
         tcsetwinsize(&side, screen).unwrap();
         let name = ptsname(&side, Vec::new()).unwrap();
         let end = File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap();
-        (Self { side: side.into(), seen: String::new() }, end)
+        let settings = tcgetattr(&side).unwrap();
+        (Self { side: side.into(), settings, seen: String::new() }, end)
     }
 
     /// Returns when `text` was shown.
     pub(crate) fn wait_for(&mut self, text: &str) {
-        let mut bytes = [0; 1024];
         while !self.seen.contains(text) {
-            let length = self.side.read(&mut bytes).unwrap_or(0);
-            assert!(length > 0, "the terminal ended before {text:?}: {}", self.seen);
-            self.seen += &String::from_utf8_lossy(&bytes[..length]);
+            let Some(bytes) = self.read() else {
+                panic!("the terminal ended before {text:?}: {}", self.seen)
+            };
+            self.seen += &String::from_utf8_lossy(&bytes);
         }
     }
 
@@ -139,12 +142,21 @@ impl Terminal {
         &self.seen
     }
 
-    /// What else was shown; none when the program's side is closed.
+    /// What else was shown; none when the program's side is closed. It is a failure when
+    /// nothing is shown for a minute.
     pub(crate) fn read(&mut self) -> Option<Vec<u8>> {
+        let minute = Timespec { tv_sec: 60, tv_nsec: 0 };
+        let ready = poll(&mut [PollFd::new(&self.side, PollFlags::IN)], Some(&minute)).unwrap();
+        assert!(ready > 0, "nothing more is shown: {}", self.seen);
         let mut bytes = vec![0; 4096];
         let length = self.side.read(&mut bytes).unwrap_or(0);
         bytes.truncate(length);
         (length > 0).then_some(bytes)
+    }
+
+    /// Its settings before a program came.
+    pub(crate) fn settings(&self) -> &Termios {
+        &self.settings
     }
 
     /// The terminal itself, with its size and its settings.
