@@ -6,7 +6,7 @@ use std::fs;
 use rustix::process::Signal;
 
 use crate::lab::{Director, Marks};
-use crate::scene::{Fwmarkctl, WEB_AND_MAIL, until};
+use crate::scene::{Fwmarkctl, WEB_AND_MAIL};
 
 const FILE: &str = "/run/groups.toml";
 const LESS: &str = "/run/less.toml";
@@ -159,27 +159,4 @@ fn a_drain_agrees_to_the_one_that_it_names() {
     assert_eq!(refused.code, Some(2), "{refused:?}");
     assert!(refused.stderr.contains("E0801"), "{refused:?}");
     assert_eq!(director.run(|| fs::read(LESS).unwrap()), text);
-}
-
-#[test]
-fn the_watch_refuses_a_reload_and_stays_and_repairs_whatever_is_gone() {
-    let director = director();
-    let watch = director.unsure(&["-c", FILE, "watch", "--interval", "0.1"]).spawn();
-    director.ipvsadm("-D -f 10\n");
-    until("the start", || director.ipvsadm_save().contains("-f 10 "));
-    director.run(|| fs::copy(LESS, FILE).unwrap());
-    watch.signal(Signal::HUP);
-    director.ipvsadm("-D -f 25\n");
-    until("the repair", || director.ipvsadm_save().contains("-f 25 "));
-    director.in_sync(WEB_AND_MAIL).unwrap();
-    // It follows who applies it all the same.
-    director.fwmarkctl(&["-c", FILE, "apply"]).ok();
-    director.ipvsadm("-D -f 10\n");
-    until("the repair", || director.ipvsadm_save().contains("-f 10 "));
-    watch.signal(Signal::TERM);
-    let ended = watch.wait();
-    assert_eq!(ended.code, Some(0), "{ended:?}");
-    let told = ended.stdout + &ended.stderr;
-    assert!(told.contains("3 of 4 real servers out of service"), "{told}");
-    director.in_sync(&less()).unwrap();
 }

@@ -341,6 +341,28 @@ fn ruin(director: &Director, watch: &mut Watch) {
     }
 }
 
+/// Nobody can be asked, so it refuses; what counts goes on being repaired.
+#[test]
+fn a_reload_that_takes_much_out_of_service_is_refused_until_somebody_applies_it() {
+    let director = &Director::alone();
+    let mut watch = Watch::ready(director, &["--interval", "0.1"], WEB_AND_MAIL);
+    let file = Watch::file(watch.folder.path());
+    Watch::write(&file, WEB_ONLY);
+    watch.running.signal(Signal::HUP);
+    watch.hear("RELOADING=1");
+    watch.hear("READY=1\nSTATUS=generation 1 in sync");
+    director.ipvsadm("-D -f 25\n");
+    watch.hear("STATUS=generation 1 in sync, 1 repair,");
+    director.in_sync(WEB_AND_MAIL).unwrap();
+
+    director.fwmarkctl(&["-c", file.to_str().unwrap(), "apply"]).ok();
+    director.ipvsadm("-D -f 10\n");
+    watch.hear("STATUS=generation 2 in sync, 2 repairs,");
+    director.in_sync(WEB_ONLY).unwrap();
+    let said = watch.stop().stderr;
+    assert!(said.contains("error[E0801]: this takes 1 of 2 groups and "), "{said}");
+}
+
 #[test]
 fn a_signal_in_the_middle_of_a_repair_waits_until_it_is_done() {
     let director = &Director::alone();
