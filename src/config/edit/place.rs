@@ -146,6 +146,7 @@ impl Edit {
             for setting in settings.iter().filter(|setting| setting.key == *key) {
                 match &setting.value {
                     Wanted::One(value) => table.set(key, value),
+                    Wanted::Parts(parts) => table.set(key, &parts.whole),
                     Wanted::List(items) => table.set_list(key, items.clone()),
                 }
             }
