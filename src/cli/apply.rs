@@ -1,11 +1,10 @@
 //! `apply`: the kernel comes to hold what the configuration says.
 
 use std::cell::RefCell;
-use std::io::IsTerminal;
 use std::time::Duration;
 
 use super::args::ApplyOptions;
-use super::consent::Consent;
+use super::consent::{Consent, can_answer};
 use super::output::{Output, Tone, note};
 use super::session::Session;
 use super::{Context, Pending, await_confirmation, confirm, plan, record_error};
@@ -130,8 +129,7 @@ fn try_out(
         return Ok(Exit::Done);
     }
     Output::after_the_fact(show_applied(output, &applied));
-    let talks = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
-    if talks && !context.global.quiet && context.stdin.is_none() {
+    if can_answer(context) {
         return confirm::countdown(context, session, &trial);
     }
     Output::after_the_fact(context.output.text(&format!(

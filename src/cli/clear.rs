@@ -59,5 +59,5 @@ fn confirmed() -> Result<bool, Error> {
         path: "standard input".into(),
         source,
     })?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+    Ok(super::consent::means_yes(answer.as_bytes()))
 }

@@ -1,7 +1,7 @@
 //! Consent: what takes much out of service is shown and asked about, where somebody can
 //! answer; elsewhere it is refused. Nothing was changed before, and nobody waits for the
-//! lock meanwhile; then all is read and planned again, and what is more than was agreed to
-//! is asked about again.
+//! lock meanwhile; then all is read and planned again, and another plan than the one that
+//! was agreed to is asked about again.
 
 use std::io::{self, IsTerminal};
 
@@ -12,25 +12,27 @@ use super::signals::Signals;
 use super::{Context, plan};
 use crate::error::Error;
 use crate::model::{DirectorSettings, Share};
-use crate::plan::{Limit, Loss, Portion, Unconfirmed};
+use crate::plan::{Limit, Loss, Plan, Portion, Unconfirmed};
 use crate::state::DirectorState;
 use crate::transaction::TransactionError;
 
 /// What somebody has agreed to.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Consent {
     /// To everything.
     all: bool,
     /// Another bound than that of the configuration.
     bound: Option<Share>,
-    /// To what was shown, or was asked for by name.
+    /// To what was asked for by name.
     agreed: Loss,
+    /// To the plan that was shown.
+    seen: Option<Plan>,
 }
 
 impl Consent {
     /// As the options of a command say.
     pub(super) fn new(yes: bool, bound: Option<Share>) -> Self {
-        Self { all: yes, bound, agreed: Loss::default() }
+        Self { all: yes, bound, ..Self::default() }
     }
 
     /// To one real server, which was named, and its group where it is the last.
@@ -42,12 +44,17 @@ impl Consent {
 
     /// How much an apply may take away that leads to what lasts.
     pub(super) fn limit<'a>(
-        &self,
+        &'a self,
         director: &DirectorSettings,
         lasting: &'a DirectorState,
     ) -> Option<Limit<'a>> {
         let bound = self.bound.unwrap_or(director.ask_above);
-        (!self.all).then_some(Limit { bound, agreed: self.agreed, lasting })
+        (!self.all).then_some(Limit {
+            bound,
+            agreed: self.agreed,
+            seen: self.seen.as_ref(),
+            lasting,
+        })
     }
 
     /// Does what may need consent, anew when it was given.
@@ -62,7 +69,7 @@ impl Consent {
                     if can_answer(context) =>
                 {
                     ask(context, &found)?;
-                    self.agreed = found.loss;
+                    self.seen = Some(found.plan);
                 }
                 other => return other,
             }
@@ -71,7 +78,7 @@ impl Consent {
 }
 
 /// Whether there is somebody to ask: a person, who sees the question.
-fn can_answer(context: &Context) -> bool {
+pub(super) fn can_answer(context: &Context) -> bool {
     let is_person = io::stdin().is_terminal() && io::stderr().is_terminal();
     is_person && !context.output.is_silent() && context.stdin.is_none()
 }
@@ -95,6 +102,9 @@ fn ask(context: &mut Context, found: &Unconfirmed) -> Result<(), Error> {
 /// Whether the answer is yes; a signal, or the end of the input, is no.
 fn is_yes(signals: &Signals) -> bool {
     let stdin = io::stdin();
+    // What was typed before is no answer to it.
+    let flushed = rustix::termios::tcflush(&stdin, rustix::termios::QueueSelector::IFlush);
+    tracing::trace!(?flushed, "typed before");
     let mut waiting = [PollFd::new(&stdin, PollFlags::IN), PollFd::new(signals, PollFlags::IN)];
     let came = poll(&mut waiting, None);
     tracing::trace!(?came, "the question");
@@ -105,5 +115,10 @@ fn is_yes(signals: &Signals) -> bool {
     // Not through the buffer of the standard library, which poll(2) does not see.
     let mut typed = [0; 256];
     let typed = rustix::io::read(&stdin, &mut typed).map_or(&[][..], |length| &typed[..length]);
+    means_yes(typed)
+}
+
+/// Whether what was typed is a yes; anything else is none.
+pub(super) fn means_yes(typed: &[u8]) -> bool {
     matches!(typed.trim_ascii(), b"y" | b"Y" | b"yes")
 }

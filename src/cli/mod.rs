@@ -54,7 +54,7 @@ use crate::backend::KernelDirector;
 use crate::backend::iptables::variant_in_use;
 use crate::compile::{Compiled, Past, compile};
 use crate::config::{
-    Config, Diagnostic, Input, Instead, Look, MAX_FILE, Options, Sources, Written, load,
+    Config, Diagnostic, Files, Input, Instead, Look, MAX_FILE, Options, Sources, Written, load,
     write_sound,
 };
 use crate::error::{Error, Exit};
@@ -198,6 +198,15 @@ impl Context {
                 note(&format!("{}\n", warning.render(look)));
             }
         }
+    }
+
+    /// The files that the configuration is read from.
+    fn files(&self) -> Files {
+        let named = &self.global.config;
+        if named.is_empty() {
+            return Files::default_location(Path::new("/"));
+        }
+        Files::Named(named.iter().filter(|path| path.as_os_str() != "-").cloned().collect())
     }
 
     /// The same, and says nothing of what is odd in it.

@@ -1,6 +1,7 @@
 //! The one place that writes to standard output and standard error.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::fmt::Display;
 use std::io::{self, BufWriter, IsTerminal, Write};
 
@@ -254,8 +255,25 @@ pub(super) fn answer(text: &str) -> Result<(), Error> {
     }
 }
 
+thread_local! {
+    /// What this thread would have written to standard error, while it is kept.
+    static KEPT: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Does what may tell something, and keeps that, for a screen on which nothing else may be
+/// written.
+pub(super) fn keeping_notes<T>(work: impl FnOnce() -> T) -> (T, String) {
+    KEPT.set(Some(String::new()));
+    let done = work();
+    (done, KEPT.take().unwrap_or_default())
+}
+
 /// Writes to standard error. When even that is gone there is nobody to tell.
 pub(super) fn note(text: &str) {
+    let is_kept = KEPT.with_borrow_mut(|kept| kept.as_mut().map(|kept| kept.push_str(text)));
+    if is_kept.is_some() {
+        return;
+    }
     let mut stderr = io::stderr().lock();
     if stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush()).is_err() {
         tracing::trace!("standard error is closed");

@@ -44,7 +44,8 @@ pub(super) fn run(context: &mut Context, detailed: bool, adopt: bool) -> Result<
         return Err(TransactionError::Conflict(conflicts).into());
     }
     let plan = Plan::between(&observed, desired);
-    let limit = Consent::default().limit(&config.director, desired);
+    let unasked = Consent::default();
+    let limit = unasked.limit(&config.director, desired);
     let asked = limit.and_then(|limit| limit.check(&observed, &plan).err());
     let asked = asked.map(|found| format!("apply asks first, or needs --yes: {found}"));
     let generation = observed.ruleset.ledger.record.map(|record| record.generation);

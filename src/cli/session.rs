@@ -3,7 +3,7 @@
 
 use std::io::IsTerminal;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::output::note;
 use super::progress::Watched;
@@ -16,6 +16,9 @@ use crate::transaction::{
     Aim, Author, DurableJournal, Ending, Found, History, Identity, Journal, Lock, Outcome, Purpose,
     Recovered, RunJournal, Transaction, Trial, TrialFile, Useless, ZeroFile,
 };
+
+/// How often who waits for a lock looks whether it is free.
+const TURN: Duration = Duration::from_millis(20);
 
 /// What the end of a trial was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,16 +124,28 @@ impl Context {
         Ok(Identity { transaction: TransactionId(random()?), boot, author })
     }
 
+    /// Waits a little for who has a lock; whether to go on, for a signal ends it.
+    pub(super) fn wait_a_turn(&self) -> bool {
+        match self.signals.get() {
+            Some(signals) if signals.which().is_none() => {
+                signals.wait_until(Instant::now() + TURN);
+            }
+            // Nobody caught them, and they end the process; or it has to finish first.
+            _ => std::thread::sleep(TURN),
+        }
+        self.signals.get().is_none_or(|signals| signals.interruption().is_none())
+    }
+
     /// Waits until nobody else writes, or says who does; and tells whether it waited.
     fn lock(&self, command: &str, no_wait: bool) -> Result<(Lock, bool), Error> {
         let (quiet, mut waited) = (self.global.quiet, false);
         let (run_dir, state_dir) = (&self.global.run_dir, &self.global.state_dir);
         let lock = Lock::take(run_dir, state_dir, command, |holder| {
-            waited = true;
-            if !no_wait && !quiet {
+            if !no_wait && !quiet && !waited {
                 note(&format!("waiting for another fwmarkctl: {holder}\n"));
             }
-            !no_wait
+            waited = true;
+            !no_wait && self.wait_a_turn()
         })?;
         Ok((lock, waited))
     }

@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -52,10 +52,7 @@ impl Signals {
             if self.which().is_some() || time.is_zero() {
                 return self.which();
             }
-            let time = Timespec {
-                tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX),
-                tv_nsec: i64::from(time.subsec_nanos()),
-            };
+            let time = timespec(time);
             let woken = poll(&mut [PollFd::new(self, PollFlags::IN)], Some(&time));
             tracing::trace!(?woken, "waited");
         }
@@ -83,6 +80,14 @@ impl Signals {
     /// The one for which a transaction stops.
     pub(super) fn interruption(&self) -> Option<&'static str> {
         self.which().filter(|_| self.stop.get())
+    }
+}
+
+/// A time as poll(2) takes it.
+pub(super) fn timespec(time: Duration) -> Timespec {
+    Timespec {
+        tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: i64::from(time.subsec_nanos()),
     }
 }
 

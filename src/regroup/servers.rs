@@ -15,10 +15,7 @@ pub(super) fn read(
     is_full: impl Fn(&Destination) -> bool,
     lost: &mut Vec<Lost>,
 ) -> Vec<RealServer> {
-    let own_port = match key {
-        ServiceKey::Mark { .. } => 0,
-        ServiceKey::Address { port, .. } => port,
-    };
+    let own_port = key.port();
     let usual = usual(service);
     let mut servers: BTreeMap<DestinationKey, RealServer> = BTreeMap::new();
     for destination in &service.destinations {

@@ -33,6 +33,15 @@ pub enum ServiceKey {
 }
 
 impl ServiceKey {
+    /// The port that clients connect to; 0 where it is not one: that of a mark, and that of
+    /// every port of an address.
+    pub fn port(&self) -> u16 {
+        match self {
+            Self::Mark { .. } => 0,
+            Self::Address { port, .. } => *port,
+        }
+    }
+
     /// The family of the packets.
     pub fn family(&self) -> Family {
         match self {

@@ -13,6 +13,7 @@ mod screen;
 mod selection;
 mod spark;
 mod table;
+mod typed;
 
 pub use self::draw::draw;
 pub use self::key::{Action, Ask, Key, Verb};
@@ -22,3 +23,4 @@ pub use self::sample::{Counted, Groups, Sample, Waiting};
 pub use self::screen::{Heading, Screen};
 pub use self::spark::Look;
 pub use self::table::plain;
+pub use self::typed::Typed;

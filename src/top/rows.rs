@@ -24,10 +24,7 @@ pub struct Server {
 impl Server {
     /// The real server that a destination of a service is.
     fn of(key: ServiceKey, destination: DestinationKey) -> Self {
-        let own = match key {
-            ServiceKey::Mark { .. } => 0,
-            ServiceKey::Address { port, .. } => port,
-        };
+        let own = key.port();
         let DestinationKey { address, port } = destination;
         Self { address, port: (port != own).then_some(port) }
     }

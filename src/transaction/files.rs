@@ -1,9 +1,10 @@
 //! Files that survive: written beside their place, synced, renamed, the folder synced.
 
+use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, fchown};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 use xxhash_rust::xxh3::xxh3_64;
@@ -51,7 +52,7 @@ pub fn rewrite_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let rewrite = || {
         let path = fs::canonicalize(path)?;
         let about = fs::metadata(&path)?;
-        put_in_place(&path, bytes, |file| {
+        put_in_place(&path, Beside::Hidden, bytes, |file| {
             let own = file.metadata()?;
             if (own.uid(), own.gid()) != (about.uid(), about.gid()) {
                 fchown(file, Some(about.uid()), Some(about.gid()))?;
@@ -60,6 +61,19 @@ pub fn rewrite_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
         })
     };
     rewrite().map_err(|error| named(path, &error))
+}
+
+/// Makes a file of somebody's at once, which is ours alone to read until they decide. Its
+/// folder is made when it is missing.
+///
+/// # Errors
+/// As [`replace_file`].
+pub fn create_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let create = || {
+        make_folder(path.parent().unwrap_or(Path::new("/")))?;
+        put_in_place(path, Beside::Hidden, bytes, |_| Ok(()))
+    };
+    create().map_err(|error| named(path, &error))
 }
 
 /// Removes a file, and makes sure that it stays removed; a file that is not there is
@@ -107,38 +121,69 @@ pub(super) fn named(path: &Path, error: &io::Error) -> io::Error {
 
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     make_folder(path.parent().unwrap_or(Path::new("/")))?;
-    put_in_place(path, bytes, |_| Ok(()))
+    put_in_place(path, Beside::Ours, bytes, |_| Ok(()))
+}
+
+/// What a file is called while it is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Beside {
+    /// In our folders: one name, so that what a crash left is overwritten.
+    Ours,
+    /// In somebody's: a name that nobody else has, and nobody reads as a configuration.
+    Hidden,
+}
+
+impl Beside {
+    fn of(self, path: &Path) -> PathBuf {
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        match self {
+            Self::Ours => name.push(".new"),
+            Self::Hidden => {
+                let mut hidden = OsString::from(".");
+                hidden.push(name);
+                hidden.push(format!(".{}.new", std::process::id()));
+                name = hidden;
+            }
+        }
+        path.with_file_name(name)
+    }
+
+    fn open(self, path: &Path) -> io::Result<File> {
+        let mut options = private();
+        match self {
+            Self::Ours => options.write(true).create(true).truncate(true),
+            Self::Hidden => options.write(true).create_new(true),
+        };
+        options.open(path)
+    }
 }
 
 /// Writes a file beside its place, makes it ready, and moves it there.
 fn put_in_place(
     path: &Path,
+    beside: Beside,
     bytes: &[u8],
     ready: impl FnOnce(&File) -> io::Result<()>,
 ) -> io::Result<()> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".new");
-    let beside = Path::new(&beside);
-    let written = write(beside, bytes, ready).and_then(|()| {
+    let place = beside.of(path);
+    let mut file = beside.open(&place)?;
+    let write = || {
+        file.write_all(bytes)?;
+        ready(&file)?;
+        file.sync_all()?;
         fail_point();
-        fs::rename(beside, path)
-    });
+        fs::rename(&place, path)
+    };
+    let written = write();
     if written.is_err()
-        && let Err(error) = fs::remove_file(beside)
+        && let Err(error) = fs::remove_file(&place)
         && error.kind() != io::ErrorKind::NotFound
     {
-        tracing::warn!("{} is left over: {error}", beside.display());
+        tracing::warn!("{} is left over: {error}", place.display());
     }
     written?;
     fail_point();
     sync_folder(path)
-}
-
-fn write(path: &Path, bytes: &[u8], ready: impl FnOnce(&File) -> io::Result<()>) -> io::Result<()> {
-    let mut file = private().write(true).create(true).truncate(true).open(path)?;
-    file.write_all(bytes)?;
-    ready(&file)?;
-    file.sync_all()
 }
 
 fn sync_folder(path: &Path) -> io::Result<()> {

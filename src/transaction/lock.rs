@@ -1,5 +1,6 @@
 //! One writer at a time in a network namespace.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
@@ -31,8 +32,9 @@ pub enum LockError {
 
 impl Lock {
     /// Takes the lock of this thread's network namespace, whose file is in `run_dir`, and
-    /// then that of `state_dir`. When somebody has one of them, `wait` is asked, with what
-    /// the holder said of itself, whether to wait. `holder` is what others will be told.
+    /// then that of `state_dir`. As long as somebody has one of them, `wait` is asked, with
+    /// what the holder said of itself, and answers after a while whether to go on.
+    /// `holder` is what others will be told.
     ///
     /// # Errors
     /// [`LockError`].
@@ -61,19 +63,14 @@ impl Lock {
     ) -> Result<File, Failure> {
         make_folder(path.parent().unwrap_or(Path::new("/")))?;
         let mut file = private().read(true).write(true).create(true).truncate(false).open(path)?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(Errno::WOULDBLOCK) => {
-                let mut by = String::new();
-                file.read_to_string(&mut by)?;
-                let by = by.trim().to_owned();
-                if !wait(&by) {
-                    return Err(Failure::Held(by));
-                }
-                rustix::io::retry_on_intr(|| flock(&file, FlockOperation::LockExclusive))
-                    .map_err(io::Error::from)?;
+        while !is_taken(&file)? {
+            let mut by = String::new();
+            file.rewind()?;
+            file.read_to_string(&mut by)?;
+            let by = by.trim().to_owned();
+            if !wait(&by) {
+                return Err(Failure::Held(by));
             }
-            Err(errno) => return Err(io::Error::from(errno).into()),
         }
         // On a full disk the lock is held all the same, by one who is not known by name.
         let name = format!("process {} ({holder})\n", std::process::id());
@@ -88,39 +85,50 @@ impl Lock {
     }
 }
 
-/// The lock of who replaces a file that somebody wrote: of its folder, for the file itself
-/// is another one afterwards. It needs no more than the right to write there.
+/// The lock of who edits files that somebody wrote, from the reading to the end: of their
+/// folders, for a file is another one after it was replaced. All who edit a configuration
+/// take all of its folders, for it is checked as a whole. It needs no more than the right to
+/// write there.
 #[derive(Debug)]
 pub struct FileLock {
     /// Open for as long as the lock is held.
-    _folder: File,
+    _folders: Vec<File>,
 }
 
 impl FileLock {
-    /// Takes the lock for a file. When somebody has it, `wait` is asked whether to wait. The
-    /// folder is made when it is missing.
+    /// Takes the lock for files in `folders`; those that are not there have none. As long as
+    /// somebody has one, `wait` is asked, and answers after a while whether to go on.
     ///
     /// # Errors
     /// [`LockError`].
-    pub fn take(path: &Path, wait: impl FnOnce() -> bool) -> Result<Self, LockError> {
-        let path = std::fs::canonicalize(path).or_else(|_| std::path::absolute(path));
-        let path = path.map_err(|error| LockError::File(PathBuf::from("."), error))?;
-        let folder = path.parent().unwrap_or(Path::new("/"));
-        let failed = |error| LockError::File(folder.to_owned(), error);
-        make_folder(folder).map_err(failed)?;
-        let open = File::open(folder).map_err(failed)?;
-        match flock(&open, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(Errno::WOULDBLOCK) => {
+    pub fn take(
+        folders: impl IntoIterator<Item = PathBuf>,
+        mut wait: impl FnMut() -> bool,
+    ) -> Result<Self, LockError> {
+        // In one order, lest two wait for each other; and each once, however it is called.
+        let real = folders.into_iter().filter_map(|folder| folder.canonicalize().ok());
+        let mut locked = Vec::new();
+        for folder in real.collect::<BTreeSet<_>>() {
+            let failed = |error| LockError::File(folder.clone(), error);
+            let open = File::open(&folder).map_err(failed)?;
+            while !is_taken(&open).map_err(failed)? {
                 if !wait() {
                     return Err(LockError::Held(format!("it edits {}", folder.display())));
                 }
-                rustix::io::retry_on_intr(|| flock(&open, FlockOperation::LockExclusive))
-                    .map_err(|errno| failed(errno.into()))?;
             }
-            Err(errno) => return Err(failed(errno.into())),
+            locked.push(open);
         }
-        Ok(Self { _folder: open })
+        Ok(Self { _folders: locked })
+    }
+}
+
+/// Whether the lock of a file is ours now. Nobody is waited for: a wait in the kernel can be
+/// ended by no signal that is caught, and anybody who may read a folder can lock it.
+fn is_taken(file: &File) -> io::Result<bool> {
+    match flock(file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(true),
+        Err(Errno::WOULDBLOCK | Errno::INTR) => Ok(false),
+        Err(errno) => Err(errno.into()),
     }
 }
 
@@ -168,23 +176,25 @@ mod tests {
     #[test]
     fn two_who_edit_files_of_one_folder_take_turns() {
         let folder = tempfile::tempdir().expect("a folder");
-        let (file, link) = (folder.path().join("d/web.toml"), folder.path().join("link"));
-        let first = FileLock::take(&file, || false).expect("free, and the folder is made");
-        std::fs::write(&file, "").expect("writable");
-        std::os::unix::fs::symlink(&file, &link).expect("writable");
-        match FileLock::take(&link, || false) {
-            Err(LockError::Held(by)) => assert!(by.contains("/d"), "{by}"),
-            other => panic!("{other:?}"),
+        let [one, two, link] = ["one", "two", "link"].map(|name| folder.path().join(name));
+        std::fs::create_dir(&one).expect("writable");
+        std::fs::create_dir(&two).expect("writable");
+        std::os::unix::fs::symlink(&one, &link).expect("writable");
+        let both = || [two.clone(), one.clone(), link.clone(), folder.path().join("none")];
+        let first = FileLock::take(both(), || false).expect("free, also where one is not there");
+        for folders in [vec![link.clone()], vec![two.clone()], both().to_vec()] {
+            match FileLock::take(folders, || false) {
+                Err(LockError::Held(by)) => assert!(by.contains("it edits"), "{by}"),
+                other => panic!("{other:?}"),
+            }
         }
         let (asked, question) = std::sync::mpsc::channel();
         std::thread::scope(|scope| {
-            let second = scope.spawn(|| FileLock::take(&file, || asked.send(()).is_ok()));
+            let second = scope.spawn(|| FileLock::take(both(), || asked.send(()).is_ok()));
             question.recv().expect("the second asks");
             drop(first);
             assert!(second.join().expect("no panic").is_ok());
         });
-        let error = FileLock::take(Path::new("/proc/none/web.toml"), || false).expect_err("none");
-        assert!(error.to_string().contains("/proc/none"), "{error}");
     }
 
     #[test]

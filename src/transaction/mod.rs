@@ -23,7 +23,7 @@ use std::collections::BTreeSet;
 pub use confirm::{Trial, TrialFile, uptime};
 pub use durable::{Arm, Disarm, Draft, DurableJournal};
 pub use error::{Cause, Incomplete, TransactionError};
-pub use files::{network_namespace, replace_file, rewrite_file};
+pub use files::{create_file, network_namespace, replace_file, rewrite_file};
 pub(crate) use files::{read_file, remove_file, seal, unseal};
 pub use history::{Event, Header, History, KEPT, SavedGeneration, Unreadable};
 pub use intent::{Author, Ending, Intent, Purpose};

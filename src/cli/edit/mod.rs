@@ -2,8 +2,9 @@
 //! put in place, and applied where that was asked for. When an apply fails the file is put
 //! back, so that file and kernel never part ways because of us.
 //!
-//! Who edits holds the lock of the file's folder from the reading of the file to the end;
-//! who applies holds the lock of all who write to the kernel before that.
+//! Who edits holds the lock of the configuration's folders from the reading of the files to
+//! the end; who applies takes the lock of all who write to the kernel after that, so that
+//! nobody who only has a folder locked keeps the kernel from being repaired.
 
 mod diff;
 mod show;
@@ -22,7 +23,7 @@ use crate::config::{Config, Edit, Instead};
 use crate::error::{Error, Exit};
 use crate::plan::Plan;
 use crate::transaction::{
-    Draft, FileLock, Outcome, TransactionError, remove_file, replace_file, rewrite_file,
+    Draft, FileLock, Outcome, TransactionError, create_file, remove_file, rewrite_file,
 };
 
 /// An edit, and what it means in words.
@@ -52,8 +53,7 @@ pub(super) fn run(
         return Ok(Exit::Done);
     }
     let consent = Consent::new(options.yes, None);
-    let path = made.edit.path();
-    consent.seek(context, |context, consent| locked(context, command, options, consent, path, &of))
+    consent.seek(context, |context, consent| locked(context, command, options, consent, &of))
 }
 
 /// The same with the locks.
@@ -62,14 +62,13 @@ fn locked(
     command: &str,
     options: &EditOptions,
     consent: &Consent,
-    path: &Path,
     of: impl Fn(&mut Context) -> Result<Made, Error>,
 ) -> Result<Exit, Error> {
+    let lock = lock(context, options.no_wait)?;
     let session = options.apply.then(|| context.session(command, options.no_wait)).transpose()?;
     if let Some(session) = &session {
         session.refuse_trial()?;
     }
-    let lock = lock(context, path, options.no_wait)?;
     let made = of(context)?;
     let after = tried(context, &made.edit, options.apply)?;
     warn(context, &made.edit, &after.0);
@@ -80,10 +79,17 @@ fn locked(
         None
     };
     let goes = made.may_go && made.edit.is_emptied() && made.edit.text() != made.edit.before();
-    if goes {
-        let path = made.edit.path();
-        remove_file(path).map_err(|source| failed("remove", path, source))?;
-    }
+    // What was done stays done: an empty file is in nobody's way.
+    let goes = goes
+        && match remove(&made.edit) {
+            Ok(()) => true,
+            Err(error) => {
+                note(&format!(
+                    "warning: the file, which is empty now, could not be removed: {error}\n"
+                ));
+                false
+            }
+        };
     if let Some(session) = &session {
         apply::say_too_late(session);
     }
@@ -92,14 +98,15 @@ fn locked(
     Ok(Exit::Done)
 }
 
-/// Takes the lock of who edits a file.
-pub(super) fn lock(context: &Context, path: &Path, no_wait: bool) -> Result<FileLock, Error> {
-    let quiet = context.global.quiet;
-    let lock = FileLock::take(path, || {
-        if !no_wait && !quiet {
+/// Takes the lock of who edits files of the configuration.
+pub(super) fn lock(context: &Context, no_wait: bool) -> Result<FileLock, Error> {
+    let mut waited = false;
+    let lock = FileLock::take(context.files().folders(), || {
+        if !no_wait && !context.global.quiet && !waited {
             note("waiting for another fwmarkctl, which edits files there\n");
         }
-        !no_wait
+        waited = true;
+        !no_wait && context.wait_a_turn()
     });
     Ok(lock?)
 }
@@ -141,21 +148,28 @@ pub(super) fn carry_out(
         let plan = Plan::between(&observed, &compiled.state);
         limit.check(&observed, &plan).map_err(TransactionError::Unconfirmed)?;
     }
-    put_in_place(edit)?;
+    // It may be there although not all went well: a folder that cannot be synced.
+    put_in_place(edit).inspect_err(|_| tell_of_return(context, edit))?;
     let digest = Some(config.digest.clone());
     let draft = Draft { state: &compiled.state, marks: &compiled.marks, config: digest };
     let outcome = apply::lead(session, draft, false, limit);
-    if outcome.is_err() && edit.text() != edit.before() {
-        let path = edit.path().display();
-        match put_back(edit) {
-            Ok(()) if context.output.is_silent() => {}
-            Ok(()) => note(&format!("{path} is as it was\n")),
-            Err(error) => {
-                note(&format!("warning: the file could not be put back as it was: {error}\n"));
-            }
+    outcome.inspect_err(|_| tell_of_return(context, edit))
+}
+
+/// Puts the file back, where the edit is in place.
+fn tell_of_return(context: &Context, edit: &Edit) {
+    let path = edit.path().display();
+    match put_back(edit) {
+        Ok(Return::None) => {}
+        Ok(Return::Done) if context.output.is_silent() => {}
+        Ok(Return::Done) => note(&format!("{path} is as it was\n")),
+        Ok(Return::Saved) => note(&format!(
+            "warning: somebody saved {path} meanwhile: it stays, and was not applied\n"
+        )),
+        Err(error) => {
+            note(&format!("warning: the file could not be put back as it was: {error}\n"));
         }
     }
-    outcome
 }
 
 /// Replaces the file, unless an editor saved another text since it was read.
@@ -164,12 +178,8 @@ fn put_in_place(edit: &Edit) -> Result<(), Error> {
     if edit.text() == edit.before() {
         return Ok(());
     }
-    let is_as_read = if edit.exists() {
-        std::fs::read(path).map_err(|source| failed("read", path, source))?
-            == edit.before().as_bytes()
-    } else {
-        path.symlink_metadata().is_err()
-    };
+    let before = edit.exists().then(|| edit.before());
+    let is_as_read = holds(path, before).map_err(|source| failed("read", path, source))?;
     if !is_as_read {
         return Err(Error::Usage {
             message: format!("somebody saved {} meanwhile", path.display()),
@@ -179,17 +189,56 @@ fn put_in_place(edit: &Edit) -> Result<(), Error> {
     let written = if edit.exists() {
         rewrite_file(path, edit.text().as_bytes())
     } else {
-        // One of ours, which only its owner may read.
-        std::path::absolute(path).and_then(|path| replace_file(&path, edit.text().as_bytes()))
+        std::path::absolute(path).and_then(|path| create_file(&path, edit.text().as_bytes()))
     };
     written.map_err(|source| failed("replace", path, source))
 }
 
-fn put_back(edit: &Edit) -> std::io::Result<()> {
-    if edit.exists() {
-        rewrite_file(edit.path(), edit.before().as_bytes())
-    } else {
-        remove_file(&std::path::absolute(edit.path())?)
+/// What became of a file that was to be put back.
+#[derive(Debug, PartialEq, Eq)]
+enum Return {
+    /// It is as it was.
+    Done,
+    /// Nothing was to be done: the edit is not in place.
+    None,
+    /// Somebody saved another text since.
+    Saved,
+}
+
+/// Puts the file back as it was, unless somebody saved another text since.
+fn put_back(edit: &Edit) -> std::io::Result<Return> {
+    let (path, before) = (edit.path(), edit.exists().then(|| edit.before()));
+    if edit.text() == edit.before() || holds(path, before)? {
+        return Ok(Return::None);
+    }
+    if !holds(path, Some(edit.text()))? {
+        return Ok(Return::Saved);
+    }
+    match before {
+        Some(before) => rewrite_file(path, before.as_bytes())?,
+        None => remove_file(&std::path::absolute(path)?)?,
+    }
+    Ok(Return::Done)
+}
+
+/// Removes a file in which nothing is left.
+fn remove(edit: &Edit) -> std::io::Result<()> {
+    if !holds(edit.path(), Some(edit.text()))? {
+        return Err(std::io::Error::other("somebody saved it meanwhile"));
+    }
+    remove_file(&std::path::absolute(edit.path())?)
+}
+
+/// Whether a file has just this text; with none, whether there is no such file.
+fn holds(path: &Path, text: Option<&str>) -> std::io::Result<bool> {
+    match (std::fs::read(path), text) {
+        (Ok(bytes), Some(text)) => Ok(bytes == text.as_bytes()),
+        (Ok(_), None) => Ok(false),
+        // A link that leads nowhere is there.
+        (Err(error), None) if error.kind() == std::io::ErrorKind::NotFound => {
+            Ok(path.symlink_metadata().is_err())
+        }
+        (Err(error), _) => Err(error),
     }
 }
 
@@ -230,7 +279,26 @@ mod tests {
         std::fs::remove_file(&file).expect("there");
         put_in_place(&new).expect("free");
         assert_eq!(std::fs::read_to_string(&file).expect("there"), "[group.mail]\n");
-        put_back(&new).expect("possible");
+        assert_eq!(put_back(&new).expect("possible"), Return::Done);
         assert!(!file.exists());
+        assert_eq!(put_back(&new).expect("possible"), Return::None);
+    }
+
+    #[test]
+    fn what_an_editor_saved_since_is_neither_put_back_nor_removed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("web.toml");
+        std::fs::write(&file, WEB).expect("writable");
+        let config = load(Sources::file(&file), &Options::default()).expect("valid");
+        let (mut edit, _) = Edit::of_group(&config, "web", 0).expect("there");
+        edit.set(&Setting::switch("enabled", false)).expect("editable");
+        put_in_place(&edit).expect("as it was read");
+        std::fs::write(&file, "# saved\n").expect("writable");
+        assert_eq!(put_back(&edit).expect("readable"), Return::Saved);
+        assert!(remove(&edit).expect_err("not ours").to_string().contains("saved it meanwhile"));
+        assert_eq!(std::fs::read_to_string(&file).expect("there"), "# saved\n");
+        std::fs::write(&file, edit.text()).expect("writable");
+        assert_eq!(put_back(&edit).expect("readable"), Return::Done);
+        assert_eq!(std::fs::read_to_string(&file).expect("there"), WEB);
     }
 }

@@ -140,11 +140,8 @@ fn shown(mark: u32) -> String {
 
 /// Whether a destination of a service is this real server.
 fn is_at(server: &RealServer, service: &ServiceKey, destination: DestinationKey) -> bool {
-    let own = match service {
-        ServiceKey::Mark { .. } => 0,
-        ServiceKey::Address { port, .. } => *port,
-    };
-    destination.address == server.address && destination.port == server.port.unwrap_or(own)
+    destination.address == server.address
+        && destination.port == server.port.unwrap_or(service.port())
 }
 
 fn servers(group: &Group, state: &DirectorState, activity: Option<&ActivityTable>) -> Vec<Server> {

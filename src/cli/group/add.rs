@@ -1,11 +1,9 @@
 //! `group add`: a new group, in a file of its own, or where it was asked for.
 
-use std::path::Path;
-
 use super::super::args::GroupAdd;
 use super::super::edit::{Action, Change, Made, Object, run as edit};
 use super::super::{Context, effective_uid};
-use crate::config::{Edit, Files, Setting};
+use crate::config::{Edit, Setting};
 use crate::error::{Error, Exit};
 use crate::model::GroupName;
 
@@ -26,7 +24,7 @@ pub(super) fn run(context: &mut Context, options: &GroupAdd) -> Result<Exit, Err
         settings.push(Setting::switch("enabled", false));
     }
     edit(context, "group add", &options.how, |context| {
-        let files = files(context);
+        let files = context.files();
         let chosen = options.file.as_deref();
         let edit = Edit::new_group(&files, &name, chosen, &settings, effective_uid())?;
         Ok(Made {
@@ -36,13 +34,4 @@ pub(super) fn run(context: &mut Context, options: &GroupAdd) -> Result<Exit, Err
             may_go: false,
         })
     })
-}
-
-/// The files that the configuration is read from.
-fn files(context: &Context) -> Files {
-    let named = &context.global.config;
-    if named.is_empty() {
-        return Files::default_location(Path::new("/"));
-    }
-    Files::Named(named.iter().filter(|path| path.as_os_str() != "-").cloned().collect())
 }

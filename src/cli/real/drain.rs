@@ -12,7 +12,7 @@ use super::super::signals::Signals;
 use super::super::{Context, apply};
 use super::lingering::{Lingering, Watcher};
 use super::wait::{End, Teller, Waited, until_drained};
-use super::{Target, carry_out, shown, tried};
+use super::{Target, carry_out, generation, others, shown, tried};
 use crate::compile::Compiled;
 use crate::config::Config;
 use crate::error::{Error, Exit};
@@ -60,6 +60,7 @@ struct Begun {
 fn begin(context: &mut Context, options: &DrainOptions) -> Result<Begun, Error> {
     // Before anybody is waited for: what makes no sense is refused at once.
     Target::find(context, &options.which)?;
+    let lock = super::super::edit::lock(context, options.no_wait)?;
     let session = context.session("real drain", options.no_wait)?;
     session.refuse_trial()?;
     let target = Target::find(context, &options.which)?;
@@ -74,7 +75,7 @@ fn begin(context: &mut Context, options: &DrainOptions) -> Result<Begun, Error> 
     if target.server.weight > 0 && !options.force && is_last(&target, &after.1) {
         return Err(edit.last(&target.server, false).into());
     }
-    let outcome = carry_out(context, &session, &edit, &after, options.no_wait)?;
+    let outcome = carry_out(context, (&lock, &session), &edit, &after)?;
     apply::say_too_late(&session);
     let (signals, _) = session.release_lock();
     Ok(Begun { target, after, outcome, signals })
@@ -82,15 +83,14 @@ fn begin(context: &mut Context, options: &DrainOptions) -> Result<Begun, Error> 
 
 /// Begins a drain and waits for nobody; the answer says who is left there.
 pub(super) fn detached(context: &mut Context, options: &DrainOptions) -> Result<String, Error> {
-    let Begun { target, after, .. } = begin(context, options)?;
+    let Begun { target, after, outcome, .. } = begin(context, options)?;
     let look = Watcher::new(&target, target.destinations(&after.1.state)).look()?;
     let (name, left) = (target.name(), look.lingering.text());
-    Ok(format!("{name} takes no new clients; left there: {left}."))
+    Ok(format!("{name} takes no new clients; left there: {left}.{}", others(&outcome)))
 }
 
 pub(super) fn run(context: &mut Context, options: &DrainOptions) -> Result<Exit, Error> {
     let Begun { target, after, outcome, signals } = begin(context, options)?;
-    let generation = generation(&outcome);
     let output = &mut context.output;
     if !output.is_json() {
         Output::after_the_fact(apply::show(output, &outcome));
@@ -100,7 +100,7 @@ pub(super) fn run(context: &mut Context, options: &DrainOptions) -> Result<Exit,
     let teller = Teller::new(target.name(), options.timeout, output.is_silent());
     let timeout = (!options.detach).then_some(options.timeout);
     let waited = until_drained(&mut watcher, &signals, timeout, teller)?;
-    let mut done = Done { generation, waited, removed: false };
+    let mut done = Done { generation: generation(&outcome), waited, removed: false };
     let is_over = waited.end == End::Drained || waited.end == End::Timeout && options.force;
     if options.remove && is_over {
         match remove(context, options)? {
@@ -108,7 +108,7 @@ pub(super) fn run(context: &mut Context, options: &DrainOptions) -> Result<Exit,
                 if !context.output.is_json() {
                     Output::after_the_fact(apply::show(&mut context.output, &outcome));
                 }
-                done.generation = self::generation(&outcome);
+                done.generation = generation(&outcome);
                 done.removed = true;
             }
             Removed::Restored(weight) => done.waited.end = End::Restored(weight),
@@ -117,13 +117,6 @@ pub(super) fn run(context: &mut Context, options: &DrainOptions) -> Result<Exit,
     Output::after_the_fact(show(context, options, &target, &done));
     let is_done = done.removed || matches!(done.waited.end, End::Drained | End::Detached);
     Ok(if is_done { Exit::Done } else { Exit::Failed })
-}
-
-fn generation(outcome: &Outcome) -> Option<u64> {
-    match outcome {
-        Outcome::InSync { generation } => *generation,
-        Outcome::Applied(applied) => applied.generation,
-    }
 }
 
 /// Refuses to wait for a removal that would be refused in the end.
@@ -152,6 +145,7 @@ enum Removed {
 
 /// Removes a drained real server, by the file as it is by now.
 fn remove(context: &mut Context, options: &DrainOptions) -> Result<Removed, Error> {
+    let lock = super::super::edit::lock(context, options.no_wait)?;
     let session = context.session("real drain", options.no_wait)?;
     session.refuse_trial()?;
     let target = Target::find(context, &options.which)?;
@@ -161,7 +155,7 @@ fn remove(context: &mut Context, options: &DrainOptions) -> Result<Removed, Erro
     let mut edit = target.edit.clone();
     edit.remove_real_server(&target.server)?;
     let after = tried(context, &edit)?;
-    let outcome = carry_out(context, &session, &edit, &after, options.no_wait)?;
+    let outcome = carry_out(context, (&lock, &session), &edit, &after)?;
     apply::say_too_late(&session);
     Ok(Removed::Done(outcome))
 }

@@ -16,16 +16,16 @@ pub(super) use self::restore::Document as Restored;
 use std::path::Path;
 use std::time::Duration;
 
+use super::Context;
 use super::args::{DrainOptions, RealCommand, WhichServer};
 use super::consent::Consent;
 use super::session::Session;
-use super::{Context, effective_uid};
 use crate::compile::Compiled;
 use crate::config::{Config, Edit};
 use crate::error::{Error, Exit};
 use crate::model::{Group, RealServer};
 use crate::state::{DestinationKey, DirectorState, ServiceKey};
-use crate::transaction::Outcome;
+use crate::transaction::{FileLock, Outcome};
 
 pub(super) fn run(context: &mut Context, command: &RealCommand) -> Result<Exit, Error> {
     match command {
@@ -54,7 +54,19 @@ pub(super) fn drain_at_once(context: &mut Context, which: WhichServer) -> Result
 /// Gives a real server its weight back, unless another fwmarkctl is at work. The answer is
 /// a sentence.
 pub(super) fn restore_at_once(context: &mut Context, which: &WhichServer) -> Result<String, Error> {
-    restore::give(context, which, true).map(|given| given.sentence())
+    let given = restore::give(context, which, true)?;
+    Ok(given.sentence() + &others(&given.outcome))
+}
+
+/// What else an apply did that was asked for one real server: the files may have come to
+/// say more since the last one.
+fn others(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Applied(applied) if applied.plan.lines().len() > 1 => {
+            format!(" In all {} changes of the files were applied.", applied.plan.lines().len())
+        }
+        Outcome::Applied(_) | Outcome::InSync { .. } => String::new(),
+    }
 }
 
 /// A real server, and the file that it is in.
@@ -67,8 +79,7 @@ struct Target {
 impl Target {
     /// The one that a command line names.
     fn find(context: &mut Context, which: &WhichServer) -> Result<Self, Error> {
-        let config = context.load()?;
-        let (edit, group) = Edit::of_group(&config, &which.group, effective_uid())?;
+        let (edit, group) = super::group::open(context, &which.group)?;
         let server = edit.real_server(&group, which.server)?.clone();
         Ok(Self { edit, group, server })
     }
@@ -94,12 +105,8 @@ impl Target {
 
     /// Whether a destination of a service of the group is this real server.
     fn is_at(&self, key: &ServiceKey, destination: &DestinationKey) -> bool {
-        let own = match key {
-            ServiceKey::Mark { .. } => 0,
-            ServiceKey::Address { port, .. } => *port,
-        };
         destination.address == self.server.address
-            && destination.port == self.server.port.unwrap_or(own)
+            && destination.port == self.server.port.unwrap_or(key.port())
     }
 }
 
@@ -112,15 +119,21 @@ fn tried(context: &mut Context, edit: &Edit) -> Result<(Config, Compiled), Error
 /// was.
 fn carry_out(
     context: &Context,
-    session: &Session,
+    (lock, session): (&FileLock, &Session),
     edit: &Edit,
     after: &(Config, Compiled),
-    no_wait: bool,
 ) -> Result<Outcome, Error> {
-    let lock = super::edit::lock(context, edit.path(), no_wait)?;
     // Who names one real server agrees to that one. What else the files have come to say
     // since the last apply is no part of it.
-    super::edit::carry_out(context, session, &lock, (edit, after), &Consent::to_one())
+    super::edit::carry_out(context, session, lock, (edit, after), &Consent::to_one())
+}
+
+/// The generation that holds then.
+fn generation(outcome: &Outcome) -> Option<u64> {
+    match outcome {
+        Outcome::InSync { generation } => *generation,
+        Outcome::Applied(applied) => applied.generation,
+    }
 }
 
 /// The file of an edit, for JSON.

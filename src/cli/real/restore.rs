@@ -4,7 +4,7 @@ use super::super::args::WhichServer;
 use super::super::output::{Format, Output};
 use super::super::session::Session;
 use super::super::{Context, apply, record_error};
-use super::{Target, carry_out, shown, tried};
+use super::{Target, carry_out, generation, shown, tried};
 use crate::error::{Error, Exit};
 use crate::model::GroupName;
 use crate::state::DirectorState;
@@ -35,7 +35,7 @@ pub(super) struct Given {
     weight: u32,
     /// The weight that a saved generation knows, and which one.
     had: Option<(u32, u64)>,
-    outcome: Outcome,
+    pub(super) outcome: Outcome,
 }
 
 /// Gives it the weight that it had, in the file and in the kernel; the lock is free
@@ -46,6 +46,7 @@ pub(super) fn give(
     no_wait: bool,
 ) -> Result<Given, Error> {
     Target::find(context, which)?;
+    let lock = super::super::edit::lock(context, no_wait)?;
     let session = context.session("real restore", no_wait)?;
     session.refuse_trial()?;
     let target = Target::find(context, which)?;
@@ -57,7 +58,7 @@ pub(super) fn give(
         edit.set_weight(&target.server, weight)?;
     }
     let after = tried(context, &edit)?;
-    let outcome = carry_out(context, &session, &edit, &after, no_wait)?;
+    let outcome = carry_out(context, (&lock, &session), &edit, &after)?;
     apply::say_too_late(&session);
     Ok(Given { target, before, weight, had, outcome })
 }
@@ -89,10 +90,7 @@ pub(super) fn run(
     if !output.is_json() {
         Output::after_the_fact(apply::show(output, outcome));
     }
-    let generation = match outcome {
-        Outcome::InSync { generation } => *generation,
-        Outcome::Applied(applied) => applied.generation,
-    };
+    let generation = generation(outcome);
     let shown = output.json(&Document {
         format: Format,
         group: &target.group.name,

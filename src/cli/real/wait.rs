@@ -3,11 +3,11 @@
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags, poll};
 
 use super::lingering::{Lingering, Watcher};
 use crate::cli::output::note;
-use crate::cli::signals::Signals;
+use crate::cli::signals::{Signals, timespec};
 use crate::error::Error;
 
 /// How often to look.
@@ -86,10 +86,7 @@ pub(super) fn until_drained(
 
 /// Sleeps until a signal comes.
 fn sleep(signals: &Signals, time: Duration) {
-    let time = Timespec {
-        tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX),
-        tv_nsec: i64::from(time.subsec_nanos()),
-    };
+    let time = timespec(time);
     let came = poll(&mut [PollFd::new(signals, PollFlags::IN)], Some(&time));
     tracing::trace!(?came, "drain");
 }

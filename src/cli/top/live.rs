@@ -5,18 +5,18 @@ use std::io::Read;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags, poll};
 use signal_hook::consts::SIGWINCH;
 use signal_hook::low_level::{pipe, unregister};
 
 use super::super::args::TopOptions;
 use super::super::output::note;
-use super::super::signals::Signals;
+use super::super::signals::{Signals, timespec};
 use super::super::{Context, record_error};
 use super::terminal::Terminal;
 use super::worker::{Answer, Request, Worker};
 use crate::error::{Error, Exit};
-use crate::top::{Action, Look, Screen, draw};
+use crate::top::{Action, Key, Look, Screen, draw};
 
 /// Runs the view to its end.
 pub(super) fn run(
@@ -73,6 +73,8 @@ enum Woken {
     Time,
     /// A key was pressed.
     Key,
+    /// What was begun to be typed goes on no more.
+    Typed,
     /// The terminal, or whoever started this, wants the end.
     End,
 }
@@ -87,13 +89,15 @@ impl View {
             match self.sleep(signals)? {
                 Woken::End => return Ok(()),
                 Woken::Key => {
-                    for key in Terminal::pressed()? {
-                        match self.screen.press(key) {
-                            Some(Action::Quit) => return Ok(()),
-                            Some(Action::Change(ask)) => self.worker.ask(Request::Change(ask))?,
-                            Some(Action::Sample) => self.due = Some(Instant::now()),
-                            None => {}
-                        }
+                    let Some(keys) = self.terminal.pressed() else { return Ok(()) };
+                    if !self.press(keys)? {
+                        return Ok(());
+                    }
+                }
+                Woken::Typed => {
+                    let key = self.terminal.typed();
+                    if !self.press(key)? {
+                        return Ok(());
                     }
                 }
                 Woken::Time => {}
@@ -106,6 +110,19 @@ impl View {
                 self.worker.ask(Request::Sample)?;
             }
         }
+    }
+
+    /// Does what keys ask for; false when that is to end.
+    fn press(&mut self, keys: impl IntoIterator<Item = Key>) -> Result<bool, Error> {
+        for key in keys {
+            match self.screen.press(key) {
+                Some(Action::Quit) => return Ok(false),
+                Some(Action::Change(ask)) => self.worker.ask(Request::Change(ask))?,
+                Some(Action::Sample) => self.due = Some(Instant::now()),
+                None => {}
+            }
+        }
+        Ok(true)
     }
 
     fn hear(&mut self, answer: Answer) -> Result<(), Error> {
@@ -133,10 +150,9 @@ impl View {
         let rest = due.map(|due| due.saturating_duration_since(Instant::now()));
         // A countdown moves each second.
         let second = self.screen.counts_down().then_some(Duration::from_secs(1));
-        let rest = rest.into_iter().chain(second).min().map(|rest| Timespec {
-            tv_sec: i64::try_from(rest.as_secs()).unwrap_or(i64::MAX),
-            tv_nsec: i64::from(rest.subsec_nanos()),
-        });
+        let typing = self.terminal.waits_until();
+        let typing = typing.map(|until| until.saturating_duration_since(Instant::now()));
+        let rest = rest.into_iter().chain(second).chain(typing).min().map(timespec);
         let mut polled = [
             PollFd::new(self.terminal.keys(), PollFlags::IN),
             PollFd::new(signals, PollFlags::IN),
@@ -154,6 +170,8 @@ impl View {
             Woken::End
         } else if key.contains(PollFlags::IN) {
             Woken::Key
+        } else if self.terminal.waits_until().is_some_and(|until| until <= Instant::now()) {
+            Woken::Typed
         } else {
             Woken::Time
         })

@@ -4,20 +4,26 @@
 use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ratatui::DefaultTerminal;
 use ratatui::backend::Backend;
-use ratatui::crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, poll, read};
+use rustix::io::Errno;
 
 use super::super::record_error;
 use crate::error::Error;
-use crate::top::Key;
+use crate::top::{Key, Typed};
+
+/// How long it may take from one byte of a key to the next, over a slow line.
+const BETWEEN: Duration = Duration::from_millis(100);
 
 /// The terminal; when this goes it is as it was, and so it is after a panic.
 pub(super) struct Terminal {
     inner: DefaultTerminal,
     keys: OwnedFd,
+    typed: Typed,
+    /// When something was typed last.
+    last: Instant,
 }
 
 impl Terminal {
@@ -29,7 +35,7 @@ impl Terminal {
         let keys = keys()?;
         let failed = record_error("set the terminal up");
         let inner = ratatui::try_init().inspect_err(|_| give_back()).map_err(failed)?;
-        Ok(Self { inner, keys })
+        Ok(Self { inner, keys, typed: Typed::default(), last: Instant::now() })
     }
 
     /// What is drawn on.
@@ -54,19 +60,28 @@ impl Terminal {
         &self.keys
     }
 
-    /// The keys that were pressed until now.
-    ///
-    /// # Errors
-    /// What the terminal says.
-    pub(super) fn pressed() -> Result<Vec<Key>, Error> {
-        let failed = record_error("read the keys");
-        let mut keys = Vec::new();
-        while poll(Duration::ZERO).map_err(&failed)? {
-            if let Event::Key(event) = read().map_err(&failed)? {
-                keys.extend(key(event));
+    /// The keys that were pressed, when there is something to read; none when the terminal
+    /// has gone. It never waits, as a reader of whole keys would for the end of one.
+    pub(super) fn pressed(&mut self) -> Option<Vec<Key>> {
+        let mut bytes = [0; 256];
+        match rustix::io::read(&self.keys, &mut bytes) {
+            Ok(length @ 1..) => {
+                self.last = Instant::now();
+                Some(self.typed.take(&bytes[..length]))
             }
+            Err(Errno::INTR | Errno::AGAIN) => Some(Vec::new()),
+            Ok(_) | Err(_) => None,
         }
-        Ok(keys)
+    }
+
+    /// Until when the rest of a key may come, where one has begun.
+    pub(super) fn waits_until(&self) -> Option<Instant> {
+        self.typed.is_open().then(|| self.last + BETWEEN)
+    }
+
+    /// Nothing more came of it.
+    pub(super) fn typed(&mut self) -> Option<Key> {
+        self.typed.close()
     }
 }
 
@@ -98,30 +113,5 @@ fn keys() -> Result<OwnedFd, Error> {
         hint: Some(
             "`fwmarkctl status` prints once, `fwmarkctl -o json stats` for programs".to_owned(),
         ),
-    })
-}
-
-/// The key of an event.
-fn key(event: KeyEvent) -> Option<Key> {
-    if event.kind == KeyEventKind::Release {
-        return None;
-    }
-    let control = event.modifiers.contains(KeyModifiers::CONTROL);
-    Some(match event.code {
-        KeyCode::Char('c') if control => Key::Interrupt,
-        KeyCode::Char('p') if control => Key::Up,
-        KeyCode::Char('n') if control => Key::Down,
-        KeyCode::Char(_) if control => return None,
-        KeyCode::Char(letter) => Key::Letter(letter),
-        KeyCode::Up => Key::Up,
-        KeyCode::Down => Key::Down,
-        KeyCode::PageUp => Key::PageUp,
-        KeyCode::PageDown => Key::PageDown,
-        KeyCode::Home => Key::Home,
-        KeyCode::End => Key::End,
-        KeyCode::Enter => Key::Enter,
-        KeyCode::Esc => Key::Escape,
-        KeyCode::Backspace => Key::Backspace,
-        _ => return None,
     })
 }

@@ -8,7 +8,7 @@ use std::thread::{Builder, JoinHandle};
 use tracing::subscriber::{NoSubscriber, with_default};
 
 use super::super::args::WhichServer;
-use super::super::output::Output;
+use super::super::output::{Output, keeping_notes};
 use super::super::{Context, Environment, record_error};
 use super::sampling;
 use crate::cli::args::Global;
@@ -122,7 +122,12 @@ fn serve(
                 sampling::take(&context, groups).map_err(|error| sampling::told(&error)),
             ),
             Request::Change(ask) => {
-                Answer::Changed(change(&mut context, &ask).map_err(|error| sampling::told(&error)))
+                let (changed, notes) = keeping_notes(|| change(&mut context, &ask));
+                let more = |said: String| {
+                    let lines = notes.lines().map(str::to_owned);
+                    [said].into_iter().chain(lines).collect::<Vec<_>>().join("; ")
+                };
+                Answer::Changed(changed.map(more).map_err(|error| more(sampling::told(&error))))
             }
         };
         if answer.send(said).is_err() || wakes.write_all(&[0]).is_err() {

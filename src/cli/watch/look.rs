@@ -133,7 +133,8 @@ impl Watch<'_> {
         };
         let (state, marks) = (&compiled.state, &compiled.marks);
         // Nobody could be asked.
-        let limit = Consent::default().limit(&config.director, state);
+        let unasked = Consent::default();
+        let limit = unasked.limit(&config.director, state);
         let draft = Draft { state, marks, config: Some(config.digest) };
         let outcome = apply::lead(session, draft, false, limit)?;
         let generation = session.history.head().map_err(record_error("read the history"))?;

@@ -17,7 +17,7 @@ pub(super) use self::report::Line;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags, poll};
 
 use self::back_off::BackOff;
 use self::debounce::Debounce;
@@ -25,7 +25,7 @@ use self::report::Report;
 use self::wanted::Expectation;
 use super::Context;
 use super::args::WatchOptions;
-use super::signals::Signals;
+use super::signals::{Signals, timespec};
 use crate::backend::nftables::Events;
 use crate::compile::Compiled;
 use crate::config::Config;
@@ -150,10 +150,7 @@ impl Watch<'_> {
         }
         let due = self.report.next_sign().map_or(self.due(), |sign| sign.min(self.due()));
         let time = due.saturating_duration_since(Instant::now());
-        let time = Timespec {
-            tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX),
-            tv_nsec: i64::from(time.subsec_nanos()),
-        };
+        let time = timespec(time);
         let mut waiting = vec![PollFd::new(&*self.signals, PollFlags::IN)];
         waiting.extend(self.events.iter().map(|events| PollFd::new(events, PollFlags::IN)));
         // Whatever woke us, or did not, is found out by whoever is called next.

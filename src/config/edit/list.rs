@@ -21,7 +21,7 @@ impl List {
         let rest = behind.trim_start();
         let rest = rest.strip_prefix(',').unwrap_or(rest).trim_start();
         if before.trim().is_empty() && (rest.is_empty() || rest.starts_with('#')) {
-            return lines;
+            return self.with_own_comment(text, index, lines);
         }
         let previous = index.checked_sub(1).map(|index| self.items[index].end);
         if let Some(previous) = previous.filter(|&end| end >= lines.start) {
@@ -38,6 +38,37 @@ impl List {
             _ => item.end,
         };
         item.start..end
+    }
+
+    /// The lines of an item with the comment above them, where that is about it alone: where
+    /// the next item has one too, or there is none. Else it may be about all that follow.
+    fn with_own_comment(&self, text: &str, index: usize, lines: Range<usize>) -> Range<usize> {
+        let comment = |start: usize| {
+            let mut first = start;
+            while first > self.at.start {
+                let above = line_of(text, first - 1);
+                if above.start <= self.at.start || !text[above.clone()].trim().starts_with('#') {
+                    break;
+                }
+                first = above.start;
+            }
+            first
+        };
+        let next = self.items.get(index + 1).map(|next| line_of(text, next.start).start);
+        if next.is_none_or(|next| comment(next) < next) {
+            let start = comment(lines.start);
+            let is_first = start <= line_of(text, self.at.start).end;
+            // Blank lines parted it from the next: behind the bracket they part nothing.
+            let mut end = lines.end;
+            while is_first
+                && index + 1 < self.items.len()
+                && text[line_of(text, end)].trim().is_empty()
+            {
+                end = line_of(text, end).end;
+            }
+            return start..end;
+        }
+        lines
     }
 
     /// The text with more items behind the last: on lines of their own where the last has

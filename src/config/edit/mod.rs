@@ -14,6 +14,7 @@ mod lists;
 mod meaning;
 mod mistake;
 mod name;
+mod parts;
 mod piece;
 mod place;
 mod servers;
@@ -148,7 +149,13 @@ impl Edit {
     pub fn set(&mut self, setting: &Setting) -> Result<(), ConfigErrors> {
         let key = setting.key;
         let (text, value) = match &setting.value {
+            Wanted::One(value) if self.says(key, value) => return Ok(()),
             Wanted::One(value) => (self.with_key(key, value), meaning::value(value)),
+            Wanted::Parts(parts) if self.says(key, &parts.whole) => return Ok(()),
+            Wanted::Parts(parts) => match parts::set(&self.text, &self.group, key, parts) {
+                Some((text, value)) => (Some(text), Some(value)),
+                None => (self.with_key(key, &parts.whole), meaning::value(&parts.whole)),
+            },
             Wanted::List(items) => {
                 // What stays and what is new, in whatever order; else a new list.
                 let kept = lists::set(&self.text, &self.group, key, items);
@@ -328,6 +335,13 @@ impl Edit {
     /// whether no real server at all would be left.
     pub fn last(&self, server: &RealServer, only: bool) -> ConfigErrors {
         mistake::last(self, ServerName::of(server), only)
+    }
+
+    /// Whether a key of the group has a value already, however it is written.
+    fn says(&self, key: &str, value: &str) -> bool {
+        let document: Option<toml::Table> = self.text.parse().ok();
+        let known = || document.as_ref()?.get("group")?.get(&self.group)?.get(key);
+        known().zip(meaning::value(value)).is_some_and(|(known, it)| parts::is_same(known, &it))
     }
 
     /// The text with a key of the group set to a value, which is TOML.

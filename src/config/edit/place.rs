@@ -32,6 +32,16 @@ impl Files {
         Self::Default { main: folder.join("fwmarkctl.toml"), groups: folder.join("groups.d") }
     }
 
+    /// The folders that they are in, or would be.
+    pub fn folders(&self) -> Vec<PathBuf> {
+        match self {
+            Self::Default { main, groups } => {
+                main.parent().map(Path::to_path_buf).into_iter().chain([groups.clone()]).collect()
+            }
+            Self::Named(files) => files.iter().map(|file| folder_of(file)).collect(),
+        }
+    }
+
     /// Those that are there.
     fn existing(&self, report: &mut Report) -> Vec<PathBuf> {
         let mut files = match self {
@@ -74,6 +84,15 @@ impl Files {
                 _ => Err(mistake::not_read(name, None, self)),
             },
         }
+    }
+}
+
+/// The folder of a file; of a link, that of the file that it leads to, which is replaced.
+fn folder_of(file: &Path) -> PathBuf {
+    let file = file.canonicalize().unwrap_or_else(|_| file.to_owned());
+    match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+        _ => PathBuf::from("."),
     }
 }
 
@@ -127,6 +146,7 @@ impl Edit {
             for setting in settings.iter().filter(|setting| setting.key == *key) {
                 match &setting.value {
                     Wanted::One(value) => table.set(key, value),
+                    Wanted::Parts(parts) => table.set(key, &parts.whole),
                     Wanted::List(items) => table.set_list(key, items.clone()),
                 }
             }

@@ -27,6 +27,21 @@ pub(super) enum Wanted {
     One(String),
     /// The items of a list.
     List(Vec<String>),
+    /// A value of several parts.
+    Parts(Parts),
+}
+
+/// A word, or a table of a word and more: `pfwmc:300` is a mode with a timeout.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Parts {
+    /// All of it, as it is written where there is nothing yet.
+    pub(super) whole: String,
+    /// Each part that is named, as TOML.
+    pub(super) rows: Vec<(&'static str, String)>,
+    /// Our order of all parts that there are.
+    pub(super) order: &'static [&'static str],
+    /// Whether the parts that are not named stay.
+    pub(super) keeps_others: bool,
 }
 
 /// A real server that is to be added: `172.18.100.12,weight=2`.
@@ -47,6 +62,10 @@ pub struct ServerSetting {
 impl Setting {
     fn one(key: &'static str, value: String) -> Self {
         Self { key, value: Wanted::One(value) }
+    }
+
+    fn parts(key: &'static str, parts: Parts) -> Self {
+        Self { key, value: Wanted::Parts(parts) }
     }
 
     /// `vips`, `services` or `snat`: a list of texts.
@@ -105,8 +124,10 @@ impl Setting {
             };
             rows.push((key, value));
         }
-        let value = if rows.len() == 1 { quoted(mode) } else { inline(&rows) };
-        Ok(Self::one("persistence", value))
+        let whole = if rows.len() == 1 { quoted(mode) } else { inline(&rows) };
+        let keeps_others = mode != "none";
+        let order = schema::PERSISTENCE.names;
+        Ok(Self::parts("persistence", Parts { whole, rows, order, keeps_others }))
     }
 
     /// `scheduler`: `wlc`, or with flags `mh,fallback,port`, also as `mh,mh-fallback`.
@@ -118,14 +139,24 @@ impl Setting {
             quoted(short.unwrap_or(flag))
         };
         let flags: Vec<_> = parts.map(own).collect();
-        let rows = [("name", quoted(name)), ("flags", format!("[{}]", flags.join(", ")))];
-        let value = if flags.is_empty() { quoted(name) } else { inline(&rows) };
-        Ok(Self::one("scheduler", value))
+        let mut rows = vec![("name", quoted(name))];
+        if !flags.is_empty() {
+            rows.push(("flags", format!("[{}]", flags.join(", "))));
+        }
+        let whole = if flags.is_empty() { quoted(name) } else { inline(&rows) };
+        // Flags are those of a scheduler: another one has others.
+        let order = schema::SCHEDULER.names;
+        Ok(Self::parts("scheduler", Parts { whole, rows, order, keeps_others: false }))
     }
 
     /// `forward`: `dr`, `nat`, `fullnat`, `tun`, `tun:gue:6080:csum`, `tun:gre`.
     pub fn forward(text: &str) -> Result<Self, String> {
-        Ok(Self::one("forward", forward(text)))
+        let (rows, order) = (tunnel(text), schema::TUNNEL.names);
+        if rows.is_empty() {
+            return Ok(Self::one("forward", quoted(text)));
+        }
+        let whole = inline(&rows);
+        Ok(Self::parts("forward", Parts { whole, rows, order, keeps_others: false }))
     }
 
     /// `snat`: an address, or one of each family.
@@ -231,13 +262,21 @@ fn seconds(text: &str) -> String {
 }
 
 fn forward(text: &str) -> String {
+    match tunnel(text) {
+        rows if rows.is_empty() => quoted(text),
+        rows => inline(&rows),
+    }
+}
+
+/// The parts of `tun:gue:6080:csum`; none of what is no more than a word.
+fn tunnel(text: &str) -> Vec<(&'static str, String)> {
     let mut parts = text.split(':');
     let method = parts.next().unwrap_or_default();
-    let Some(kind) = parts.next().filter(|_| method == "tun") else { return quoted(text) };
+    let Some(kind) = parts.next().filter(|_| method == "tun") else { return Vec::new() };
     let mut rows = vec![("type", quoted(kind))];
     for part in parts {
         let is_port = !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
         rows.push(if is_port { ("port", number(part)) } else { ("checksum", quoted(part)) });
     }
-    inline(&rows)
+    rows
 }

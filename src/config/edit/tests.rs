@@ -84,7 +84,7 @@ fn an_address_on_a_line_of_its_own() {
         "172.18.100.11",
         list,
         "real = [\n  # rack 1\n  { address = \"172.18.100.11\", weight = 0 }, # old\n\n  # rack 2\n  \"172.18.100.12\",\n  \"172.18.100.13\" # new\n]\n",
-        "real = [\n  # rack 1\n\n  # rack 2\n  \"172.18.100.12\",\n  \"172.18.100.13\" # new\n]\n",
+        "real = [\n  # rack 2\n  \"172.18.100.12\",\n  \"172.18.100.13\" # new\n]\n",
     );
     becomes(
         "172.18.100.13",

@@ -35,8 +35,44 @@ const REAL: &str = "real = [\"172.18.100.11\"]\n";
 fn a_value_is_replaced_and_its_comment_stays() {
     let text = format!("{HEAD}scheduler='wlc' # who\n{REAL}");
     becomes(&text, &scheduler(), &text.replace("'wlc'", "\"rr\""));
-    becomes(&text, &Setting::scheduler("wlc").expect("a word"), &text.replace("'wlc'", "\"wlc\""));
+    becomes(&text, &Setting::scheduler("wlc").expect("a word"), &text);
     without(&text, "scheduler", &text.replace("scheduler='wlc' # who\n", ""));
+}
+
+/// What is not named stays, and what says so already is not written anew.
+#[test]
+fn a_value_of_parts_is_changed_part_by_part() {
+    let table = "[group.web.persistence]\n# why: sessions\nmode = \"pfwmc\"  # by mark\n\
+                 netmask = 24    # NAT pools\ntimeout = \"10m\" # agreed\n";
+    let text = format!("{HEAD}{REAL}\n{table}");
+    let set = |short: &str| Setting::persistence(short).expect("splits");
+    becomes(&text, &set("pfwmc:5m"), &text.replace("\"10m\"", "\"5m\""));
+    becomes(&text, &set("pcc"), &text.replace("\"pfwmc\"", "\"pcc\""));
+    for same in ["pfwmc", "pfwmc:600", "pfwmc:10m,netmask=24"] {
+        becomes(&text, &set(same), &text);
+    }
+    let more = text
+        .replace("netmask = 24", "netmask = 16")
+        .replace("# agreed\n", "# agreed\nnetmask6 = 64\n");
+    let (_folder, mut edit, _) = open(&text);
+    edit.set(&set("pfwmc,netmask=16,netmask6=64")).expect("editable");
+    assert_eq!(edit.text().lines().count(), more.lines().count(), "{}", edit.text());
+    assert!(edit.text().contains("netmask = 16    # NAT pools\n"), "{}", edit.text());
+
+    let braces = format!("{HEAD}persistence = {{ mode = \"pfwmc\" , timeout = \"10m\" }}\n{REAL}");
+    becomes(&braces, &set("pfwmc:600"), &braces);
+    becomes(&braces, &set("pfwmc:300"), &braces.replace("\"10m\"", "\"300s\""));
+    let dotted =
+        format!("{HEAD}persistence.mode = \"pfwmc\"\npersistence.timeout = 60 # s\n{REAL}");
+    becomes(&dotted, &set("pfwmc:1m"), &dotted);
+    becomes(&dotted, &set("pfwmc:5m"), &dotted.replace("= 60", "= \"5m\""));
+
+    let flags = "[group.web.scheduler]\nname = \"mh\" # hash\nflags = [\"fallback\"] # why\n";
+    let text = format!("{HEAD}{REAL}\n{flags}");
+    let both = Setting::scheduler("mh,fallback,port").expect("splits");
+    becomes(&text, &both, &text.replace("[\"fallback\"]", "[\"fallback\", \"port\"]"));
+    let mark = format!("{HEAD}mark=\"0x0A\"\n{REAL}");
+    becomes(&mark, &Setting::mark("10").expect("a number"), &mark);
 }
 
 #[test]

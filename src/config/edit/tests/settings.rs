@@ -5,6 +5,7 @@ use super::super::*;
 fn toml(setting: Result<Setting, String>) -> String {
     match setting.expect("it can be split").value {
         Wanted::One(value) => value,
+        Wanted::Parts(parts) => parts.whole,
         Wanted::List(items) => format!("[{}]", items.join(", ")),
     }
 }
