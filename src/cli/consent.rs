@@ -6,6 +6,7 @@
 use std::io::{self, IsTerminal};
 
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::termios::QueueSelector;
 
 use super::output::{Tone, note};
 use super::signals::Signals;
@@ -88,6 +89,9 @@ fn ask(context: &mut Context, found: &Unconfirmed) -> Result<(), Error> {
     let signals = context.signals()?;
     let listing = plan::listing(&found.plan, &context.output);
     let takes = context.output.paint(Tone::Bad, format!("This takes {}", found.loss));
+    // What was typed before is no answer to it.
+    let flushed = rustix::termios::tcflush(io::stdin(), QueueSelector::IFlush);
+    tracing::trace!(?flushed, "typed before");
     note(&format!("{listing}{takes} out of service. Apply? [y/N] "));
     context.output.has_told(listing);
     if is_yes(&signals) {
@@ -102,9 +106,6 @@ fn ask(context: &mut Context, found: &Unconfirmed) -> Result<(), Error> {
 /// Whether the answer is yes; a signal, or the end of the input, is no.
 fn is_yes(signals: &Signals) -> bool {
     let stdin = io::stdin();
-    // What was typed before is no answer to it.
-    let flushed = rustix::termios::tcflush(&stdin, rustix::termios::QueueSelector::IFlush);
-    tracing::trace!(?flushed, "typed before");
     let mut waiting = [PollFd::new(&stdin, PollFlags::IN), PollFd::new(signals, PollFlags::IN)];
     let came = poll(&mut waiting, None);
     tracing::trace!(?came, "the question");

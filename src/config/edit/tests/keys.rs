@@ -47,7 +47,7 @@ fn a_value_of_parts_is_changed_part_by_part() {
     let text = format!("{HEAD}{REAL}\n{table}");
     let set = |short: &str| Setting::persistence(short).expect("splits");
     becomes(&text, &set("pfwmc:5m"), &text.replace("\"10m\"", "\"5m\""));
-    becomes(&text, &set("pcc"), &text.replace("\"pfwmc\"", "\"pcc\""));
+    becomes(&text, &set("ppc"), &text.replace("\"pfwmc\"", "\"ppc\""));
     for same in ["pfwmc", "pfwmc:600", "pfwmc:10m,netmask=24"] {
         becomes(&text, &set(same), &text);
     }
