@@ -416,6 +416,8 @@ fn an_answer_in_json_says_what_changed_and_where() {
         (&json!("group set"), &json!("groups.toml"))
     );
     assert_eq!((&document["written"], &document["created"]), (&json!(true), &json!(false)));
+    assert_eq!(document["changes"], json!([{ "action": "add", "object": "key", "name": "mark" }]));
+    let (_, document) = files.json(&["group", "set", "web", "--mark", "8"]);
     assert_eq!(
         document["changes"],
         json!([{ "action": "change", "object": "key", "name": "mark" }])

@@ -73,7 +73,7 @@ pub struct GroupKeys {
     #[arg(long = "service", value_name = "NAME,…", value_delimiter = ',')]
     pub services: Vec<String>,
     /// Its mark: 10 or 0xa; with ppc 80/tcp=10,443/tcp=11
-    #[arg(long, value_parser = Setting::mark)]
+    #[arg(long, value_parser = Setting::mark, allow_negative_numbers = true)]
     pub mark: Option<Setting>,
     /// What its services listen to: mark or address
     #[arg(long, value_parser = Setting::via)]
@@ -151,9 +151,26 @@ pub struct GroupSet {
     /// Take a key out: it is the default again (repeatable)
     #[arg(long, value_name = "KEY", help_heading = None, display_order = 0)]
     pub unset: Vec<String>,
+    /// Of `group add`; here others do that
+    #[arg(long, hide = true, value_parser = of_real_servers)]
+    pub real: Option<String>,
+    /// Of `group add`; here others do that
+    #[arg(long, hide = true, num_args = 0..=1, default_missing_value = "true")]
+    #[arg(value_parser = of_disable)]
+    pub disabled: Option<String>,
     /// How
     #[command(flatten)]
     pub how: EditOptions,
+}
+
+/// Names the commands that change the real servers of a group.
+fn of_real_servers(_: &str) -> Result<String, String> {
+    Err("real servers are changed by: fwmarkctl real add, set or remove".to_owned())
+}
+
+/// Names the command that disables a group.
+fn of_disable(_: &str) -> Result<String, String> {
+    Err("that is: fwmarkctl group disable, or enable".to_owned())
 }
 
 /// Real servers that are added to a group.

@@ -15,6 +15,7 @@ pub(super) use show::{Action, Change, Document, Object};
 
 use super::args::EditOptions;
 use super::consent::Consent;
+use super::failure::defuse;
 use super::output::note;
 use super::session::Session;
 use super::{Context, apply};
@@ -119,11 +120,18 @@ pub(super) fn tried(
     applies: bool,
 ) -> Result<(Config, Compiled), Error> {
     let instead = Some(Instead { path: edit.path(), text: edit.text() });
-    if applies {
-        return context.load_and_compile_with(instead);
-    }
-    let config = context.load_with(instead)?;
-    context.compile_config(config)
+    let tried = if applies {
+        context.load_and_compile_with(instead)
+    } else {
+        context.load_with(instead).and_then(|config| context.compile_config(config))
+    };
+    tried.inspect_err(|error| {
+        // The lines that are shown are nowhere to be found.
+        if matches!(error, Error::Config(_)) && !context.output.is_json() {
+            let file = defuse(&edit.path().display().to_string());
+            note(&format!("nothing was written: this is what {file} would be\n"));
+        }
+    })
 }
 
 /// Shows what is odd about the group that was edited.
@@ -181,10 +189,7 @@ fn put_in_place(edit: &Edit) -> Result<(), Error> {
     let before = edit.exists().then(|| edit.before());
     let is_as_read = holds(path, before).map_err(|source| failed("read", path, source))?;
     if !is_as_read {
-        return Err(Error::Usage {
-            message: format!("somebody saved {} meanwhile", path.display()),
-            hint: Some("run the same command again".to_owned()),
-        });
+        return Err(saved_meanwhile(path));
     }
     let written = if edit.exists() {
         rewrite_file(path, edit.text().as_bytes())
@@ -192,6 +197,14 @@ fn put_in_place(edit: &Edit) -> Result<(), Error> {
         std::path::absolute(path).and_then(|path| create_file(&path, edit.text().as_bytes()))
     };
     written.map_err(|source| failed("replace", path, source))
+}
+
+/// A file is not what it was when it was read.
+pub(super) fn saved_meanwhile(path: &Path) -> Error {
+    Error::Usage {
+        message: format!("somebody saved {} meanwhile", path.display()),
+        hint: Some("run the same command again".to_owned()),
+    }
 }
 
 /// What became of a file that was to be put back.

@@ -34,9 +34,18 @@ pub(super) fn open(context: &mut Context, group: &str) -> Result<(Edit, Group), 
     Ok(Edit::of_group(&config, group, effective_uid())?)
 }
 
+/// The file of a group, opened. What is wrong in the configuration is told only where the
+/// group is not found: the edit may mend it, and what it makes is read and judged.
+pub(super) fn open_to_edit(context: &mut Context, group: &str) -> Result<Edit, Error> {
+    match open(context, group) {
+        Ok((edit, _)) => Ok(edit),
+        Err(error) => Edit::of_group_in(&context.files(), group, effective_uid()).ok_or(error),
+    }
+}
+
 fn remove(context: &mut Context, which: &GroupEdit) -> Result<Exit, Error> {
     edit(context, "group remove", &which.how, |context| {
-        let (mut edit, _) = open(context, &which.group)?;
+        let mut edit = open_to_edit(context, &which.group)?;
         edit.remove_group()?;
         // A file of groups.d is the group's own; another one is named on a command line.
         let is_default = context.global.config.is_empty();
@@ -53,14 +62,12 @@ fn remove(context: &mut Context, which: &GroupEdit) -> Result<Exit, Error> {
 fn switch(context: &mut Context, which: &GroupEdit, on: bool) -> Result<Exit, Error> {
     let (name, word) = if on { ("group enable", "enabled") } else { ("group disable", "disabled") };
     edit(context, name, &which.how, |context| {
-        let (mut edit, group) = open(context, &which.group)?;
-        if group.enabled != on {
-            // Groups are enabled unless they say something else.
-            if on {
-                edit.unset("enabled")?;
-            } else {
-                edit.set(&Setting::switch("enabled", false))?;
-            }
+        let mut edit = open_to_edit(context, &which.group)?;
+        // Groups are enabled unless they say something else.
+        if !on {
+            edit.set(&Setting::switch("enabled", false))?;
+        } else if !edit.says("enabled", "true") {
+            edit.unset("enabled")?;
         }
         Ok(Made {
             edit,

@@ -30,7 +30,7 @@ pub(super) fn run(context: &mut Context, options: &GroupSet) -> Result<Exit, Err
         })?;
     }
     edit(context, "group set", &options.how, |context| {
-        let (mut edit, _) = super::open(context, &options.group)?;
+        let mut edit = super::open_to_edit(context, &options.group)?;
         let mut changes = Vec::new();
         for key in &options.unset {
             if edit.unset(key)? {
@@ -38,10 +38,20 @@ pub(super) fn run(context: &mut Context, options: &GroupSet) -> Result<Exit, Err
             }
         }
         for setting in &settings {
-            let before = edit.text().to_owned();
+            let (before, had) = (edit.text().to_owned(), edit.has(setting.key));
             edit.set(setting)?;
             if edit.text() != before {
-                changes.push(Change::new(Action::Change, Object::Key, &setting.key));
+                let action = if had { Action::Change } else { Action::Add };
+                changes.push(Change::new(action, Object::Key, &setting.key));
+            }
+            // One option sets either of the two, which do not go together.
+            let other = match setting.key {
+                "mark" => "marks",
+                "marks" => "mark",
+                _ => continue,
+            };
+            if edit.unset(other)? {
+                changes.push(Change::new(Action::Remove, Object::Key, &other));
             }
         }
         let nothing = format!("Group {} is so already", options.group);

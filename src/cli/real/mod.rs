@@ -80,7 +80,11 @@ impl Target {
     /// The one that a command line names.
     fn find(context: &mut Context, which: &WhichServer) -> Result<Self, Error> {
         let (edit, group) = super::group::open(context, &which.group)?;
-        let server = edit.real_server(&group, which.server)?.clone();
+        let name = edit.real_server(which.server)?;
+        let mut known = group.real_servers.iter();
+        let server = known.find(|server| crate::config::ServerName::of(server) == name).cloned();
+        // The file was read twice: somebody may have saved it between.
+        let server = server.ok_or_else(|| super::edit::saved_meanwhile(edit.path()))?;
         Ok(Self { edit, group, server })
     }
 

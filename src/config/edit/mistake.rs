@@ -9,7 +9,7 @@ use super::super::text::nearest;
 use super::super::{Config, ConfigErrors};
 use super::entry::Entries;
 use super::{Edit, Files, ServerName};
-use crate::model::{Group, GroupName};
+use crate::model::GroupName;
 
 /// More names than these are not listed.
 const LISTED: usize = 8;
@@ -104,9 +104,8 @@ fn at_server(
 }
 
 /// There is no such real server.
-pub(super) fn unknown_server(edit: &Edit, group: &Group, name: ServerName) -> ConfigErrors {
-    let known: Vec<_> =
-        group.real_servers.iter().map(|server| ServerName::of(server).to_string()).collect();
+pub(super) fn unknown_server(edit: &Edit, known: &[ServerName], name: ServerName) -> ConfigErrors {
+    let known: Vec<_> = known.iter().map(ToString::to_string).collect();
     let help = match nearest(&name.to_string(), known.iter().map(String::as_str)) {
         Some(near) => format!("did you mean {near}? its real servers are {}", list(known.iter())),
         None => format!("its real servers are {}", list(known.iter())),
@@ -116,13 +115,7 @@ pub(super) fn unknown_server(edit: &Edit, group: &Group, name: ServerName) -> Co
 }
 
 /// Several real servers have the address, and none was chosen by its port.
-pub(super) fn ambiguous(edit: &Edit, group: &Group, name: ServerName) -> ConfigErrors {
-    let meant: Vec<_> = group
-        .real_servers
-        .iter()
-        .filter(|server| name.may_be(server))
-        .map(|server| ServerName::of(server).to_string())
-        .collect();
+pub(super) fn ambiguous(edit: &Edit, meant: &[ServerName], name: ServerName) -> ConfigErrors {
     let message = format!("{name} is there with several ports");
     let help = format!("name one with its port: {}", list(meant.iter()));
     at_server(edit, Code::UnknownRealServer, None, (message, "which of these?", help))
@@ -131,8 +124,12 @@ pub(super) fn ambiguous(edit: &Edit, group: &Group, name: ServerName) -> ConfigE
 /// Nobody would be left.
 pub(super) fn last(edit: &Edit, name: ServerName, only: bool) -> ConfigErrors {
     let (message, label, help) = if only {
+        let message = match edit.real_servers().len() {
+            1 => format!("{name} is the only real server, and a group needs one"),
+            _ => "these are all its real servers, and a group needs one".to_owned(),
+        };
         (
-            format!("{name} is the only real server, and a group needs one"),
+            message,
             "cannot be removed",
             "add another one first; to take the group out write enabled = false",
         )

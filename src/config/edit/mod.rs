@@ -20,14 +20,14 @@ mod place;
 mod servers;
 mod setting;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::diagnostic::Report;
 use super::text::nearest;
 use super::{Config, ConfigErrors, schema, source};
 use crate::config::write::ORDER;
-use crate::model::{Group, RealServer};
+use crate::model::Group;
 use document::{Step, statements};
 use setting::Wanted;
 
@@ -49,7 +49,9 @@ fn known_key(key: &str, keys: &schema::Keys) -> Result<(), String> {
     if keys.names.contains(&key) {
         return Ok(());
     }
-    Err(match nearest(key, keys.names.iter().copied()) {
+    // The options are in the singular, and are nearer than another key may seem.
+    let plural = keys.names.iter().copied().find(|name| name.strip_suffix('s') == Some(key));
+    Err(match plural.or_else(|| nearest(key, keys.names.iter().copied())) {
         Some(near) => format!("did you mean '{near}'?"),
         None => format!("the keys of {} are {}", keys.of, keys.names.join(", ")),
     })
@@ -81,6 +83,19 @@ impl Edit {
         let (path, group) = (Arc::clone(path), group.to_owned());
         let text = text.unwrap_or_default();
         Ok((Self { path, group, before: text.clone(), text, exists: true }, found.clone()))
+    }
+
+    /// Opens the file that says something of a group, whatever else is wrong in it or in
+    /// another one: an edit may be what mends it. None where no file does that can be read.
+    pub fn of_group_in(files: &Files, group: &str, uid: u32) -> Option<Self> {
+        let mut report = Report::default();
+        files.existing(&mut report).into_iter().find_map(|path: PathBuf| {
+            let number = source::read_file(&path, uid, &mut report)?;
+            let text = report.file(number).text().to_owned();
+            mistake::group_key(&text, group)?;
+            let (path, group) = (Arc::from(path), group.to_owned());
+            Some(Self { path, group, before: text.clone(), text, exists: true })
+        })
     }
 
     /// The file.
@@ -124,21 +139,24 @@ impl Edit {
         texts.join("\n")
     }
 
+    /// The real servers of the group, as far as the file says how they are called.
+    pub fn real_servers(&self) -> Vec<ServerName> {
+        let entries = entry::Entries::of(&self.text, &self.group);
+        entries.map_or_else(Vec::new, |it| it.all.iter().filter_map(|entry| entry.name).collect())
+    }
+
     /// The real server of the group that a name means.
     ///
     /// # Errors
     /// There is none, or there are several.
-    pub fn real_server<'g>(
-        &self,
-        group: &'g Group,
-        name: ServerName,
-    ) -> Result<&'g RealServer, ConfigErrors> {
-        let mut meant = group.real_servers.iter().filter(|server| name.may_be(server));
-        match (meant.next(), meant.next()) {
-            (Some(server), None) => Ok(server),
-            (Some(server), Some(_)) if server.port == name.port => Ok(server),
-            (Some(_), Some(_)) => Err(mistake::ambiguous(self, group, name)),
-            (None, _) => Err(mistake::unknown_server(self, group, name)),
+    pub fn real_server(&self, name: ServerName) -> Result<ServerName, ConfigErrors> {
+        let known = self.real_servers();
+        let meant: Vec<_> = known.iter().copied().filter(|server| name.may_be(*server)).collect();
+        match meant.as_slice() {
+            [] => Err(mistake::unknown_server(self, &known, name)),
+            [only] => Ok(*only),
+            several if several.contains(&name) => Ok(name),
+            several => Err(mistake::ambiguous(self, several, name)),
         }
     }
 
@@ -190,6 +208,9 @@ impl Edit {
     /// # Errors
     /// As [`Edit::check_key`].
     pub fn check_server_key(key: &str) -> Result<(), String> {
+        if key == "address" {
+            return Err("a real server is its address: remove it, and add another".to_owned());
+        }
         known_key(key, &schema::REAL_SERVER)
     }
 
@@ -236,14 +257,11 @@ impl Edit {
     ///
     /// # Errors
     /// The group has one of them already, or a layout that cannot be edited.
-    pub fn add_real_servers(
-        &mut self,
-        group: &Group,
-        servers: &[NewServer],
-    ) -> Result<(), ConfigErrors> {
+    pub fn add_real_servers(&mut self, servers: &[NewServer]) -> Result<(), ConfigErrors> {
+        let known = self.real_servers();
         for server in servers {
             let Some(name) = server.name() else { continue };
-            if group.real_servers.iter().any(|known| ServerName::of(known) == name) {
+            if known.contains(&name) {
                 return Err(mistake::server_exists(self, name));
             }
         }
@@ -266,10 +284,10 @@ impl Edit {
     /// The file has it no more, or in a layout that cannot be edited.
     pub fn set_of_server(
         &mut self,
-        server: &RealServer,
+        server: impl Into<ServerName>,
         setting: &ServerSetting,
     ) -> Result<(), ConfigErrors> {
-        let name = ServerName::of(server);
+        let name = server.into();
         let ServerSetting { key, value } = setting;
         let spliced = servers::set(&self.text, &self.group, name, (*key, value.as_str()));
         let spliced = spliced.and_then(|text| {
@@ -288,10 +306,10 @@ impl Edit {
     /// The file has it no more, or in a layout that cannot be edited.
     pub fn unset_of_server(
         &mut self,
-        server: &RealServer,
+        server: impl Into<ServerName>,
         key: &str,
     ) -> Result<bool, ConfigErrors> {
-        let name = ServerName::of(server);
+        let name = server.into();
         let mut was_there = false;
         let expected = self.with_server(name, |server| {
             was_there = server.remove(key).is_some();
@@ -309,7 +327,11 @@ impl Edit {
     ///
     /// # Errors
     /// The file has it no more, or in a layout that cannot be edited.
-    pub fn set_weight(&mut self, server: &RealServer, weight: u32) -> Result<(), ConfigErrors> {
+    pub fn set_weight(
+        &mut self,
+        server: impl Into<ServerName>,
+        weight: u32,
+    ) -> Result<(), ConfigErrors> {
         self.set_of_server(server, &ServerSetting { key: "weight", value: weight.to_string() })
     }
 
@@ -318,8 +340,11 @@ impl Edit {
     ///
     /// # Errors
     /// The file has it no more, or in a layout that cannot be edited.
-    pub fn remove_real_server(&mut self, server: &RealServer) -> Result<(), ConfigErrors> {
-        let name = ServerName::of(server);
+    pub fn remove_real_server(
+        &mut self,
+        server: impl Into<ServerName>,
+    ) -> Result<(), ConfigErrors> {
+        let name = server.into();
         let expected = self.index(name).and_then(|index| {
             meaning::of_group(&self.text, &self.group, |table| {
                 let servers = meaning::servers(table)?;
@@ -333,15 +358,25 @@ impl Edit {
 
     /// The mistake of an edit after which nobody takes the clients of a group; `only` is
     /// whether no real server at all would be left.
-    pub fn last(&self, server: &RealServer, only: bool) -> ConfigErrors {
-        mistake::last(self, ServerName::of(server), only)
+    pub fn last(&self, server: impl Into<ServerName>, only: bool) -> ConfigErrors {
+        mistake::last(self, server.into(), only)
+    }
+
+    /// Whether the group has a key.
+    pub fn has(&self, key: &str) -> bool {
+        self.value(key).is_some()
+    }
+
+    /// What a key of the group has for a value.
+    fn value(&self, key: &str) -> Option<toml::Value> {
+        let document: toml::Table = self.text.parse().ok()?;
+        document.get("group")?.get(&self.group)?.get(key).cloned()
     }
 
     /// Whether a key of the group has a value already, however it is written.
-    fn says(&self, key: &str, value: &str) -> bool {
-        let document: Option<toml::Table> = self.text.parse().ok();
-        let known = || document.as_ref()?.get("group")?.get(&self.group)?.get(key);
-        known().zip(meaning::value(value)).is_some_and(|(known, it)| parts::is_same(known, &it))
+    pub fn says(&self, key: &str, value: &str) -> bool {
+        let known = self.value(key).zip(meaning::value(value));
+        known.is_some_and(|(known, wanted)| parts::is_same(&known, &wanted))
     }
 
     /// The text with a key of the group set to a value, which is TOML.

@@ -16,14 +16,20 @@ pub struct ServerName {
 }
 
 impl ServerName {
-    /// Whether it may mean a real server.
-    pub(super) fn may_be(self, server: &RealServer) -> bool {
+    /// Whether it may mean a real server of this name.
+    pub(super) fn may_be(self, server: Self) -> bool {
         self.address == server.address && (self.port.is_none() || self.port == server.port)
     }
 
     /// The name of a real server.
     pub fn of(server: &RealServer) -> Self {
         Self { address: server.address, port: server.port }
+    }
+}
+
+impl From<&RealServer> for ServerName {
+    fn from(server: &RealServer) -> Self {
+        Self::of(server)
     }
 }
 

@@ -43,7 +43,7 @@ impl Files {
     }
 
     /// Those that are there.
-    fn existing(&self, report: &mut Report) -> Vec<PathBuf> {
+    pub(super) fn existing(&self, report: &mut Report) -> Vec<PathBuf> {
         let mut files = match self {
             Self::Default { main, groups } => {
                 let mut files = vec![main.clone()];

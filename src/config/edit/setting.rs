@@ -117,6 +117,7 @@ impl Setting {
         rows.extend(timeout.map(|text| ("timeout", seconds(text))));
         for part in parts {
             let (key, value) = pair(part, &schema::PERSISTENCE.names[1..])?;
+            not_twice(key, &rows)?;
             let value = match key {
                 "timeout" => seconds(value),
                 "engine" => quoted(value),
@@ -124,8 +125,11 @@ impl Setting {
             };
             rows.push((key, value));
         }
-        let whole = if rows.len() == 1 { quoted(mode) } else { inline(&rows) };
         let keeps_others = mode != "none";
+        if !keeps_others && rows.len() > 1 {
+            return Err("'none' remembers nobody, so it takes nothing more".to_owned());
+        }
+        let whole = if rows.len() == 1 { quoted(mode) } else { inline(&rows) };
         let order = schema::PERSISTENCE.names;
         Ok(Self::parts("persistence", Parts { whole, rows, order, keeps_others }))
     }
@@ -139,6 +143,9 @@ impl Setting {
             quoted(short.unwrap_or(flag))
         };
         let flags: Vec<_> = parts.map(own).collect();
+        if let Some(flag) = (1..flags.len()).find(|at| flags[..*at].contains(&flags[*at])) {
+            return Err(format!("the flag {} is there twice", flags[flag]));
+        }
         let mut rows = vec![("name", quoted(name))];
         if !flags.is_empty() {
             rows.push(("flags", format!("[{}]", flags.join(", "))));
@@ -151,7 +158,7 @@ impl Setting {
 
     /// `forward`: `dr`, `nat`, `fullnat`, `tun`, `tun:gue:6080:csum`, `tun:gre`.
     pub fn forward(text: &str) -> Result<Self, String> {
-        let (rows, order) = (tunnel(text), schema::TUNNEL.names);
+        let (rows, order) = (tunnel(text)?, schema::TUNNEL.names);
         if rows.is_empty() {
             return Ok(Self::one("forward", quoted(text)));
         }
@@ -196,9 +203,7 @@ impl FromStr for NewServer {
         };
         for part in parts {
             let ServerSetting { key, value } = part.parse()?;
-            if rows.iter().any(|(known, _)| *known == key) {
-                return Err(format!("'{key}' is there twice"));
-            }
+            not_twice(key, &rows)?;
             rows.push((key, value));
         }
         rows.sort_by_key(|(key, _)| schema::REAL_SERVER.names.iter().position(|it| it == key));
@@ -229,7 +234,7 @@ impl FromStr for ServerSetting {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let (key, value) = pair(text, &schema::REAL_SERVER.names[1..])?;
-        let value = if key == "forward" { forward(value) } else { number(value) };
+        let value = if key == "forward" { forward(value)? } else { count(key, value)? };
         Ok(Self { key, value })
     }
 }
@@ -255,28 +260,53 @@ fn number(text: &str) -> String {
     }
 }
 
+/// A number, which a shell's words may have zeros before.
+fn count(key: &str, text: &str) -> Result<String, String> {
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    match text.parse::<u32>() {
+        Ok(number) if is_number => Ok(number.to_string()),
+        _ if is_number => Err(format!("{key} {text} is too large")),
+        _ => Err(format!("{key} is a number, such as {key}=2; found '{text}'")),
+    }
+}
+
+fn not_twice(key: &str, rows: &[(&'static str, String)]) -> Result<(), String> {
+    match rows.iter().any(|(known, _)| *known == key) {
+        true => Err(format!("'{key}' is there twice")),
+        false => Ok(()),
+    }
+}
+
 /// A time as people write it; `300` are seconds.
 fn seconds(text: &str) -> String {
     let is_plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     if is_plain { quoted(format!("{text}s")) } else { quoted(text) }
 }
 
-fn forward(text: &str) -> String {
-    match tunnel(text) {
+fn forward(text: &str) -> Result<String, String> {
+    Ok(match tunnel(text)? {
         rows if rows.is_empty() => quoted(text),
         rows => inline(&rows),
-    }
+    })
 }
 
 /// The parts of `tun:gue:6080:csum`; none of what is no more than a word.
-fn tunnel(text: &str) -> Vec<(&'static str, String)> {
+fn tunnel(text: &str) -> Result<Vec<(&'static str, String)>, String> {
     let mut parts = text.split(':');
     let method = parts.next().unwrap_or_default();
-    let Some(kind) = parts.next().filter(|_| method == "tun") else { return Vec::new() };
+    let Some(kind) = parts.next() else { return Ok(Vec::new()) };
+    if method != "tun" {
+        return Err(format!("only tun takes more behind a colon, not '{method}'"));
+    }
     let mut rows = vec![("type", quoted(kind))];
     for part in parts {
-        let is_port = !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-        rows.push(if is_port { ("port", number(part)) } else { ("checksum", quoted(part)) });
+        if part.is_empty() {
+            return Err(format!("'{text}' has nothing between two colons; tun:gue:6080:csum"));
+        }
+        let is_port = part.bytes().all(|byte| byte.is_ascii_digit());
+        let key = if is_port { "port" } else { "checksum" };
+        not_twice(key, &rows)?;
+        rows.push((key, if is_port { number(part) } else { quoted(part) }));
     }
-    rows
+    Ok(rows)
 }

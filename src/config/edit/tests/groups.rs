@@ -61,7 +61,7 @@ fn servers(list: &[&str]) -> Vec<NewServer> {
 fn grown(before: &str, after: &str) {
     let (_folder, mut edit, group) = open(before);
     let new = servers(&["172.18.100.13", "172.18.100.14,weight=2"]);
-    edit.add_real_servers(&group, &new).unwrap_or_else(|why| panic!("{why}"));
+    edit.add_real_servers(&new).unwrap_or_else(|why| panic!("{why}"));
     assert_eq!(edit.text(), after);
     assert_eq!(read_again(&edit).expect("valid").real_servers.len(), group.real_servers.len() + 2);
 }
@@ -119,9 +119,8 @@ fn keys_of_a_server_are_set_and_taken_out_in_each_layout() {
 
 #[test]
 fn a_server_that_is_there_is_not_added_again() {
-    let (_folder, mut edit, group) = open(&format!("{HEAD}{REAL}"));
-    let refused =
-        edit.add_real_servers(&group, &servers(&["172.18.100.12,weight=3"])).expect_err("there");
+    let (_folder, mut edit, _) = open(&format!("{HEAD}{REAL}"));
+    let refused = edit.add_real_servers(&servers(&["172.18.100.12,weight=3"])).expect_err("there");
     let (code, sentence, line, help) = told(&refused);
     assert_eq!((code, line), ("E0707", 4));
     assert_eq!(sentence, "group web: 172.18.100.12 is a real server already");

@@ -45,7 +45,6 @@ fn short_forms_become_toml() {
             Setting::forward("tun:gue:6081:remcsum"),
             r#"{ type = "gue", port = 6081, checksum = "remcsum" }"#,
         ),
-        (Setting::forward("gue:1"), "\"gue:1\""),
         (Setting::snat("10.0.0.1"), "\"10.0.0.1\""),
         (Setting::snat("10.0.0.1,fd00::1"), "[\"10.0.0.1\", \"fd00::1\"]"),
         (Setting::via("address"), "\"address\""),
@@ -66,8 +65,8 @@ fn a_real_server_is_an_address_with_what_differs() {
         ),
         ("[2001:db8::1]:80", r#"{ address = "2001:db8::1", port = 80 }"#),
         (
-            "10.0.0.1,lower-threshold=1,upper-threshold=x",
-            r#"{ address = "10.0.0.1", upper-threshold = "x", lower-threshold = 1 }"#,
+            "10.0.0.1,lower-threshold=1,upper-threshold=02",
+            r#"{ address = "10.0.0.1", upper-threshold = 2, lower-threshold = 1 }"#,
         ),
         ("web1", "\"web1\""),
     ] {
@@ -78,8 +77,22 @@ fn a_real_server_is_an_address_with_what_differs() {
         ("10.0.0.1,colour=red", "one of port, weight, forward"),
         ("10.0.0.1,weight", "KEY=VALUE"),
         ("10.0.0.1:80,port=81", "'port' is there twice"),
+        ("10.0.0.1,weight=x", "weight is a number, such as weight=2; found 'x'"),
+        ("10.0.0.1,weight=-1", "weight is a number"),
+        ("10.0.0.1,weight=4294967296", "weight 4294967296 is too large"),
+        ("10.0.0.1,forward=gue:1", "only tun takes more behind a colon, not 'gue'"),
     ] {
         let refused = item(text).expect_err(text);
+        assert!(refused.contains(reason), "{refused}");
+    }
+    for (setting, reason) in [
+        (Setting::forward("tun:gue:1:2"), "'port' is there twice"),
+        (Setting::forward("tun:gue::csum"), "nothing between two colons"),
+        (Setting::persistence("none:300"), "'none' remembers nobody"),
+        (Setting::persistence("pcc:300,timeout=5m"), "'timeout' is there twice"),
+        (Setting::scheduler("mh,port,mh-port"), "the flag \"port\" is there twice"),
+    ] {
+        let refused = setting.map(|it| it.key).expect_err(reason);
         assert!(refused.contains(reason), "{refused}");
     }
     assert!(Setting::mark("80=1,443").is_err_and(|why| why.contains("PORT=MARK")));

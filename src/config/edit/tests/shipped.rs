@@ -106,7 +106,7 @@ fn edit(edit: &mut Edit, group: &mut Group, wish: &Wish) -> Result<Vec<Step>, Co
             text += &server.port.map_or(String::new(), |port| format!(",port={port}"));
             server.upper_threshold = 0;
             server.lower_threshold = 0;
-            edit.add_real_servers(group, &[text.parse().expect("a server")])?;
+            edit.add_real_servers(&[text.parse().expect("a server")])?;
             group.real_servers.push(server);
         }
         Wish::RemoveServer(at) => {
