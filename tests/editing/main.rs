@@ -1,6 +1,8 @@
 //! `group` and `real` on the command line, without a kernel: what becomes of files, what is
 //! said, and what is refused.
 
+mod mending;
+#[path = "../validity/mod.rs"]
 mod validity;
 
 use std::fs;
