@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::found::Overwrite;
 use super::matches::within;
 use super::{Claim, NotTurned, Place};
 use crate::model::{Family, Mark, PortRange, Prefix, Protocol};
@@ -116,6 +117,34 @@ impl Entries {
         };
         let entries = self.by_protocol.entry(key.protocol).or_default();
         entries.insert((key.destination, key.ports), held);
+    }
+
+    /// Takes out what a rule behind it may have given another mark: whose packets these are,
+    /// nobody knows.
+    pub(super) fn overwrite(&mut self, chain: usize, rule: &Overwrite, told: &mut Vec<NotTurned>) {
+        let mut places = BTreeSet::new();
+        for (&protocol, entries) in &mut self.by_protocol {
+            self.work += entries.len();
+            if self.work > MAX_WORK {
+                let sentence = "too many rules before it mark, and it may change their marks";
+                return tell(told, &rule.place, sentence.to_owned());
+            }
+            entries.retain(|(destination, ports), held| {
+                let key = MarkKey { destination: *destination, protocol, ports: *ports };
+                let keeps = held.last_of == Some(chain)
+                    || rule.mark == Some(held.mark.get())
+                    || !rule.matches.may_meet(&key);
+                if !keeps {
+                    places.insert((held.place.clone(), held.mark));
+                }
+                keeps
+            });
+        }
+        for (place, mark) in places {
+            let sentence =
+                format!("{} may give packets another mark than {mark} afterwards", rule.place);
+            tell(told, &place, sentence);
+        }
     }
 
     /// The keys that have packets in common with one; `None` where looking for them costs

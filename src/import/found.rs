@@ -1,6 +1,7 @@
 //! What the readers found, before it is joined.
 
 use super::Place;
+use super::matches::Matches;
 use crate::model::{Family, GroupName, Mark, Prefix};
 use crate::state::{MarkKey, ServiceKey, Settings, Source, VirtualService};
 
@@ -30,6 +31,20 @@ pub struct Claim {
     pub name: Option<GroupName>,
     /// Where it stands.
     pub place: Place,
+}
+
+/// A rule that writes a mark in a way that no group can: packets of rules before it may not
+/// keep the mark that these gave them.
+#[derive(Debug, Clone)]
+pub(super) struct Overwrite {
+    /// Which packets it may meet.
+    pub(super) matches: Matches,
+    /// The mark, where it is known and whole.
+    pub(super) mark: Option<u32>,
+    /// On which way.
+    pub(super) path: Path,
+    /// Where it stands.
+    pub(super) place: Place,
 }
 
 /// A rule that replaces the source of packets.
@@ -66,6 +81,9 @@ pub struct Imported {
     /// The rules that mark, in the order in which packets meet them; and in which of the
     /// chains that a hook calls one after another they stand.
     pub(super) claims: Vec<(usize, Claim)>,
+    /// Those that may change these marks, each with its chain and with how many claims were
+    /// found before it.
+    pub(super) overwrites: Vec<(usize, usize, Overwrite)>,
     /// The number of the chain that is read.
     chain: usize,
     /// The virtual services, in the order of the files. Their `group` is what their author
@@ -91,6 +109,13 @@ impl Imported {
     /// Keeps a rule that marks; of those that meet a packet the later ones are told later.
     pub fn claim(&mut self, claim: Claim) {
         self.claims.push((self.chain, claim));
+    }
+
+    /// Keeps a rule that may change marks: those of the rules before it, or, behind all
+    /// chains that are turned, those of every rule.
+    pub(super) fn overwrite(&mut self, overwrite: Overwrite, behind_all: bool) {
+        let before = if behind_all { usize::MAX } else { self.claims.len() };
+        self.overwrites.push((self.chain, before, overwrite));
     }
 
     /// What follows is another chain: packets that were let go come to it again.

@@ -27,14 +27,23 @@ impl Imported {
     /// Joins what was found. The rules are taken in the order in which they were found, so
     /// those of one file come before those of the next.
     pub fn join(self) -> Joined {
-        let Self { claims, services, masking, settings, not_turned, .. } = self;
+        let Self { claims, mut overwrites, services, masking, settings, not_turned, .. } = self;
         let mut joined = Joined { not_turned, ..Joined::default() };
         joined.state.settings = settings;
         let names = names(&claims);
+        overwrites.sort_by_key(|(_, before, _)| *before);
         let of_path = |path: Path, told: &mut Vec<NotTurned>| {
             let mut entries = Entries::default();
-            let claims = claims.iter().filter(|(_, claim)| claim.path == path);
-            claims.for_each(|(chain, claim)| entries.take(*chain, claim, told));
+            let mut later = overwrites.iter().filter(|it| it.2.path == path).peekable();
+            for (at, (chain, claim)) in claims.iter().enumerate() {
+                while let Some((chain, _, rule)) = later.next_if(|(_, before, _)| *before <= at) {
+                    entries.overwrite(*chain, rule, told);
+                }
+                if claim.path == path {
+                    entries.take(*chain, claim, told);
+                }
+            }
+            later.for_each(|(chain, _, rule)| entries.overwrite(*chain, rule, told));
             entries.into_map()
         };
         let arriving = of_path(Path::Arriving, &mut joined.not_turned);

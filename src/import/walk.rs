@@ -7,8 +7,9 @@
 use std::collections::BTreeMap;
 
 use super::matches::{MAX_KEYS, Matches};
+use super::found::Overwrite;
 use super::{Claim, Imported, Path, Place};
-use crate::model::{GroupName, Mark};
+use crate::model::{Family, GroupName, Mark};
 use crate::state::MarkKey;
 
 /// Jumps in jumps; the kernel's own bound (`NFT_JUMP_STACK_SIZE`, `nf_tables.h`).
@@ -63,15 +64,25 @@ pub(super) type Chains = BTreeMap<String, Vec<Rule>>;
 pub(super) enum Hook {
     /// Where marks are turned.
     Turned(Path),
-    /// Where they are told; the name of the place.
-    Told(String),
+    /// Where they are told.
+    Told {
+        /// The name of the place.
+        place: String,
+        /// Whose packets come there afterwards, with the marks that they were given.
+        behind: Option<Path>,
+    },
 }
 
-/// Follows packets through `first` and the chains that it calls.
-pub(super) fn walk(chains: &Chains, first: &str, hook: &Hook, found: &mut Imported) {
+/// Follows packets of a family, or of both, through `first` and the chains that it calls.
+pub(super) fn walk(
+    chains: &Chains,
+    first: &str,
+    (hook, family): (&Hook, Option<Family>),
+    found: &mut Imported,
+) {
     found.next_chain();
     let mut walker = Walker { chains, hook, found, exits: Vec::new(), yields: false, seen: 0 };
-    walker.chain(first, &Matches::default(), 0);
+    walker.chain(first, &Matches { family, ..Matches::default() }, 0);
 }
 
 /// Packets that are let go before the end.
@@ -117,16 +128,20 @@ impl Walker<'_> {
             match action {
                 Action::Mark(mark) => {
                     marked = true;
-                    let mark = (*mark, rule.name.as_ref(), ends);
-                    if let Err(sentence) = self.mark(rule, &matches, mark) {
+                    let named = (*mark, rule.name.as_ref(), ends);
+                    if let Err(sentence) = self.mark(rule, &matches, named) {
                         self.tell(rule, sentence);
+                        self.overwrite(rule, &matches, Some(*mark));
                     }
                 }
                 Action::Marks(cases) => {
                     marked = true;
                     self.map(rule, &matches, cases, ends);
                 }
-                Action::Writes(sentence) => self.tell(rule, sentence.clone()),
+                Action::Writes(sentence) => {
+                    self.tell(rule, sentence.clone());
+                    self.overwrite(rule, &matches, None);
+                }
                 Action::Jump(chain) | Action::Goto(chain) if depth < MAX_DEPTH => {
                     self.chain(chain, &matches, depth + 1);
                     if matches!(action, Action::Goto(_)) {
@@ -167,7 +182,11 @@ impl Walker<'_> {
         for case in cases {
             let name = case.name.as_ref().or(rule.name.as_ref());
             let mark = (case.mark, name, last);
-            refused.extend(self.mark(rule, &matches.and(&case.matches), mark).err());
+            let matches = matches.and(&case.matches);
+            if let Err(sentence) = self.mark(rule, &matches, mark) {
+                refused.push(sentence);
+                self.overwrite(rule, &matches, Some(case.mark));
+            }
         }
         let more = refused.len().saturating_sub(1);
         if let Some(first) = refused.into_iter().next() {
@@ -184,7 +203,7 @@ impl Walker<'_> {
     ) -> Result<(), String> {
         let path = match self.hook {
             Hook::Turned(path) => *path,
-            Hook::Told(place) => {
+            Hook::Told { place, .. } => {
                 return Err(format!(
                     "it marks in {place}; groups mark what arrives, in PREROUTING of mangle"
                 ));
@@ -212,6 +231,21 @@ impl Walker<'_> {
             });
         }
         Ok(())
+    }
+
+    /// A rule that is told may still change the marks of those before it, unless it leaves
+    /// packets alone that have one.
+    fn overwrite(&mut self, rule: &Rule, matches: &Matches, mark: Option<u32>) {
+        if self.yields || matches.unmarked {
+            return;
+        }
+        let (path, behind_all) = match self.hook {
+            Hook::Turned(path) => (*path, false),
+            Hook::Told { behind: Some(path), .. } => (*path, true),
+            Hook::Told { behind: None, .. } => return,
+        };
+        let (matches, place) = (matches.clone(), rule.place.clone());
+        self.found.overwrite(Overwrite { matches, mark, path, place }, behind_all);
     }
 
     fn tell(&mut self, rule: &Rule, sentence: String) {

@@ -102,9 +102,17 @@ impl Table {
             let way = match (name, hook) {
                 ("mangle", "PREROUTING") => Hook::Turned(Path::Arriving),
                 ("mangle", "OUTPUT") => Hook::Turned(Path::Local),
-                _ => Hook::Told(format!("{hook} of the table {name}")),
+                _ => Hook::Told {
+                    place: format!("{hook} of the table {name}"),
+                    // raw comes before mangle at each hook; INPUT behind PREROUTING.
+                    behind: match hook {
+                        "PREROUTING" | "OUTPUT" if name == "raw" => None,
+                        "OUTPUT" => Some(Path::Local),
+                        _ => Some(Path::Arriving),
+                    },
+                },
             };
-            walk(&self.chains, hook, &way, found);
+            walk(&self.chains, hook, (&way, family), found);
         }
         if name != "nat" {
             return;

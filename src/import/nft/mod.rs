@@ -120,14 +120,17 @@ impl<'d> Ruleset<'d> {
             let hook = match base.hook {
                 "prerouting" => Hook::Turned(Path::Arriving),
                 "output" => Hook::Turned(Path::Local),
-                "input" | "ingress" => Hook::Told(format!("the hook {}", base.hook)),
+                "input" | "ingress" => Hook::Told {
+                    place: format!("the hook {}", base.hook),
+                    behind: (base.hook == "input").then_some(Path::Arriving),
+                },
                 _ => continue,
             };
             // What iptables made is for its own dump to say.
             if foreign.contains(&base.table) {
                 met.insert(base.table);
             } else if let Some(chains) = chains.get(&base.table) {
-                walk(chains, base.name, &hook, found);
+                walk(chains, base.name, (&hook, family_of(base.table)), found);
             }
         }
         for place in met.iter().filter_map(|table| places.get(table)) {
