@@ -6,7 +6,8 @@ use super::output::{Format, note};
 use super::{Context, write_groups};
 use crate::config::comment;
 use crate::error::{Error, Exit};
-use crate::import::{Document, ImportError, Imported, Kind, Note, read};
+use crate::import::{Document, ImportError, Imported, Kind, Note, Turned, read};
+use crate::model::GroupName;
 
 /// What was made of the files.
 #[derive(serde::Serialize, schemars::JsonSchema)]
@@ -40,11 +41,11 @@ pub(super) fn run(context: &mut Context, words: &[String]) -> Result<Exit, Error
     for (kind, name) in &files {
         read(*kind, &open(name)?, &mut found)?;
     }
-    let turned = found.turn();
-    let written = write_groups(turned.groups, &turned.director);
-    let mut notes = turned.notes;
+    let Turned { groups, places, director, mut notes } = found.turn();
+    let written = write_groups(groups, &director);
+    let place = |name: &str| places.get(&name.parse::<GroupName>().ok()?).cloned();
     notes.extend(written.refused.into_iter().map(|wrong| Note {
-        place: None,
+        place: wrong.group.as_deref().and_then(place),
         sentence: wrong.message,
         remedy: wrong.help,
     }));

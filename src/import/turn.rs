@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Imported, Joined, NotTurned, Place};
-use crate::model::{DirectorSettings, Group};
+use crate::model::{DirectorSettings, Group, GroupName};
 use crate::regroup::{Lost, Reason, regroup};
+use crate::state::ServiceKey;
 
 /// How many entries of one line a note names.
 const SHOWN: usize = 8;
@@ -14,6 +15,8 @@ const SHOWN: usize = 8;
 pub struct Turned {
     /// The groups.
     pub groups: Vec<Group>,
+    /// Where each of them begins: its first service.
+    pub places: BTreeMap<GroupName, Place>,
     /// What the director needs beside them.
     pub director: DirectorSettings,
     /// What was not turned, or not exactly, by place.
@@ -38,14 +41,20 @@ impl Imported {
         let regrouped = regroup(&joined.state);
         let mut notes: BTreeSet<Note> =
             regrouped.lost.iter().flat_map(|it| joined.notes(it)).collect();
-        let told = joined.not_turned.into_iter();
+        let told = joined.not_turned.iter().cloned();
         notes.extend(told.map(|NotTurned { place, sentence }| Note {
             place: Some(place),
             sentence,
             remedy: None,
         }));
+        let begins = |keys: &[ServiceKey]| {
+            keys.iter().filter_map(|key| joined.services.get(key)).min().cloned()
+        };
+        let places = regrouped.services.iter();
+        let places =
+            places.filter_map(|(name, keys)| Some((name.clone(), begins(keys)?))).collect();
         let (groups, director) = (regrouped.groups, regrouped.director);
-        Turned { groups, director, notes: notes.into_iter().collect() }
+        Turned { groups, places, director, notes: notes.into_iter().collect() }
     }
 }
 
@@ -65,7 +74,11 @@ impl Joined {
                 let keys = keys.into_iter().take(SHOWN).collect::<Vec<_>>().join(", ");
                 of(place, format!("{}: {keys}{more}", lost.reason))
             });
-            return told.collect();
+            let services = lost.services.iter().map(|key| {
+                let sentence = format!("{key}: no address that gets its mark is in its group");
+                of(self.services.get(key).cloned(), sentence)
+            });
+            return told.chain(services).collect();
         }
         let marks = lost.marking.iter().filter_map(|key| self.marks.get(key));
         let services = lost.services.iter().filter_map(|key| self.services.get(key));

@@ -6,8 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use super::matches::{MAX_KEYS, Matches};
 use super::found::Overwrite;
+use super::matches::{MAX_KEYS, Matches};
 use super::{Claim, Imported, Path, Place};
 use crate::model::{Family, GroupName, Mark};
 use crate::state::MarkKey;

@@ -20,8 +20,10 @@ mod traits;
 
 pub use lost::{Lost, Reason};
 
-use crate::model::{DirectorSettings, Group, MarkChoice, Mode, Prefix};
-use crate::state::DirectorState;
+use std::collections::BTreeMap;
+
+use crate::model::{DirectorSettings, Group, GroupName, MarkChoice, Mode, Prefix};
+use crate::state::{DirectorState, ServiceKey};
 use names::Names;
 use part::Part;
 
@@ -30,6 +32,8 @@ use part::Part;
 pub struct Regrouped {
     /// The groups, by name.
     pub groups: Vec<Group>,
+    /// Which services each of them is.
+    pub services: BTreeMap<GroupName, Vec<ServiceKey>>,
     /// What the director needs beside them.
     pub director: DirectorSettings,
     /// What neither of them says.
@@ -49,24 +53,32 @@ pub fn regroup(state: &DirectorState) -> Regrouped {
         parts.into_iter().partition(|(part, ..)| part.name.is_some());
     let mut taken = Names::default();
     // Invented names make way for those that are there.
-    let mut groups: Vec<Group> = named
+    let found: Vec<(Group, Vec<ServiceKey>)> = named
         .into_iter()
         .chain(unnamed)
         .filter_map(|(part, marks, mode)| group(part, marks, mode, &mut taken))
         .collect();
+    let services = found.iter().map(|(group, keys)| (group.name.clone(), keys.clone())).collect();
+    let mut groups: Vec<Group> = found.into_iter().map(|(group, _)| group).collect();
     groups.sort_by(|one, other| one.name.cmp(&other.name));
     let director = director::read(state, &groups, &mut lost);
-    Regrouped { groups, director, lost }
+    Regrouped { groups, services, director, lost }
 }
 
-fn group(part: Part, marks: MarkChoice, mode: Mode, names: &mut Names) -> Option<Group> {
+fn group(
+    part: Part,
+    marks: MarkChoice,
+    mode: Mode,
+    names: &mut Names,
+) -> Option<(Group, Vec<ServiceKey>)> {
     let vip = part.vips.first().map(Prefix::address);
     let name = match &part.name {
         Some(name) => names.take(name.as_str()),
         None => names.take(&names::invent(part.mark, vip, &part.listeners)),
     };
     let persistence = part.traits.persistence(mode);
-    Some(Group { persistence, ..part.into_group(name?, marks) })
+    let services = part.services.clone();
+    Some((Group { persistence, ..part.into_group(name?, marks) }, services))
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use options::{Options, Verb};
 /// Reads a dump.
 ///
 /// # Errors
-/// [`ImportError::NotThat`] where not one line is of ipvsadm.
+/// [`ImportError::NotThat`] where it is the text of something else.
 pub(super) fn read(document: &Document, found: &mut Imported) -> Result<(), ImportError> {
     let mut table = Table::default();
     let mut first_other = None;
@@ -32,18 +32,28 @@ pub(super) fn read(document: &Document, found: &mut Imported) -> Result<(), Impo
             found.not_turned(place, "this is no line of ipvsadm");
         }
     }
-    if let (Some((place, line)), false) = (first_other, table.any) {
-        let list = line.starts_with("IP Virtual Server") || line.starts_with("Prot ");
-        let what = if list {
-            "this is a list of ipvsadm -L; give the output of ipvsadm -Sn"
-        } else {
-            "its lines begin with an option, such as -A -f 10 -s rr"
-        };
+    if let Some((place, line)) = first_other
+        && let Some(what) = something_else(line, table.any)
+    {
         let (kind, what) = ("a dump of ipvsadm -Sn", what.to_owned());
         return Err(ImportError::NotThat { place, kind, what });
     }
     table.hand_over(found);
     Ok(())
+}
+
+/// What a text is that has a line which no dump has; `any` is whether another line is one of
+/// ipvsadm, as those of iptables, too, begin with `-A`.
+fn something_else(line: &str, any: bool) -> Option<&'static str> {
+    if line.starts_with("IP Virtual Server") || line.starts_with("Prot ") {
+        Some("this is a list of ipvsadm -L; give the output of ipvsadm -Sn")
+    } else if line.starts_with(['*', ':']) {
+        Some("this is of iptables-save; say: import iptables FILE")
+    } else if any {
+        None
+    } else {
+        Some("its lines begin with an option, such as -A -f 10 -s rr")
+    }
 }
 
 /// The words behind the name of the program, which a script has and a dump has not.
@@ -55,7 +65,8 @@ fn options(line: &str) -> Option<Vec<String>> {
     }
     let end = words.iter().position(|word| word.starts_with('#')).unwrap_or(words.len());
     words.truncate(end);
-    words.first().is_some_and(|word| word.starts_with('-')).then_some(words)
+    // A list has "-> ADDRESS:PORT".
+    words.first().is_some_and(|word| word.starts_with('-') && word != "->").then_some(words)
 }
 
 /// The services as far as they are known.
