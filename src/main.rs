@@ -3,17 +3,25 @@
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use fwmarkctl::cli::{self, Environment, args};
+use clap::ValueEnum;
+use fwmarkctl::cli::args::{self, ColorChoice};
+use fwmarkctl::cli::{self, Environment};
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
     let environment = environment();
     let exit = match args::read(std::env::args_os()) {
         Ok(arguments) => {
-            trace(arguments.global.verbose, arguments.global.quiet);
+            let (global, terminal) = (&arguments.global, std::io::stderr().is_terminal());
+            trace(global.verbose, global.quiet, environment.colors(global.color, terminal));
             cli::run(arguments, environment)
         }
-        Err(error) => cli::usage(&error, asks_for_json(), environment.no_color),
+        Err(error) => {
+            let json = given(["-o", "--output"]).is_some_and(|format| format == "json");
+            let color =
+                given(["", "--color"]).and_then(|when| ColorChoice::from_str(&when, true).ok());
+            cli::usage(&error, json, color.unwrap_or(ColorChoice::Auto), &environment)
+        }
     };
     ExitCode::from(exit as u8)
 }
@@ -43,7 +51,7 @@ fn speaks_utf8() -> bool {
 }
 
 /// Logs go to standard error; `RUST_LOG` says more precisely what `-v` says.
-fn trace(verbose: u8, quiet: bool) {
+fn trace(verbose: u8, quiet: bool, colored: bool) {
     let level = match (quiet, verbose) {
         (true, _) => "error",
         (_, 0) => "warn",
@@ -55,7 +63,7 @@ fn trace(verbose: u8, quiet: bool) {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_ansi(colored)
         .without_time()
         .with_target(false)
         // It would say so by a macro that panics where standard error cannot be written.
@@ -63,9 +71,16 @@ fn trace(verbose: u8, quiet: bool) {
         .init();
 }
 
-/// Whether a command line that could not be read asked for JSON all the same.
-fn asks_for_json() -> bool {
-    let words: Vec<_> = std::env::args_os().collect();
-    words.windows(2).any(|pair| (pair[0] == "-o" || pair[0] == "--output") && pair[1] == "json")
-        || words.iter().any(|word| word == "-ojson" || word == "--output=json")
+/// What an option, short or long, was given for a value on a command line that could not be
+/// read: it says how the error is told.
+fn given([short, long]: [&str; 2]) -> Option<String> {
+    let words: Vec<_> =
+        std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+    let attached = |word: &String| {
+        let value = word.strip_prefix(long).and_then(|rest| rest.strip_prefix('='));
+        let value = value.or_else(|| word.strip_prefix(short).filter(|_| !short.is_empty()));
+        value.filter(|value| !value.is_empty()).map(str::to_owned)
+    };
+    let apart = words.windows(2).filter(|pair| pair[0] == short || pair[0] == long);
+    apart.map(|pair| pair[1].clone()).chain(words.iter().filter_map(attached)).next_back()
 }

@@ -86,6 +86,59 @@ fn usage_errors_exit_with_2_and_have_a_json_twin() {
     let output = run(b"", &["-o", "json", "aply"]);
     assert_eq!(output.status.code(), Some(2));
     assert_eq!(json(&output.stdout)["error"]["kind"], "usage");
+    for (words, message, hint) in [
+        (&["plam"][..], "unrecognized subcommand 'plam'", "similar subcommands exist: 'explain', 'plan'"),
+        (&["import"], "were not provided: <KIND FILE>...", "usage: fwmarkctl import"),
+        (&["compile", "--format", "foo"], "invalid value 'foo' for '--format", "nft, iptables"),
+        (&["completions", "powersh"], "invalid value 'powersh'", "bash"),
+    ] {
+        let output = run(b"", &[&["-o", "json"], words].concat());
+        let error = &json(&output.stdout)["error"];
+        let said = |key: &str| error[key].as_str().unwrap_or_default().to_owned();
+        assert!(said("message").contains(message), "{words:?}: {error}");
+        assert!(said("hint").contains(hint), "{words:?}: {error}");
+    }
+}
+
+/// What comes at a terminal of a kind.
+fn at_terminal(term: Option<&str>, words: &[&str]) -> String {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    let ours =
+        openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).expect("a pty");
+    grantpt(&ours).expect("granted");
+    unlockpt(&ours).expect("unlocked");
+    let name = ptsname(&ours, Vec::new()).expect("a name").into_string().expect("text");
+    let theirs = std::fs::OpenOptions::new().read(true).write(true).open(name).expect("open");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fwmarkctl"));
+    command.args(words).env_remove("NO_COLOR").env_remove("TERM");
+    if let Some(term) = term {
+        command.env("TERM", term);
+    }
+    let copy = theirs.try_clone().expect("a copy");
+    command.stdin(Stdio::null()).stdout(copy).stderr(theirs);
+    let status = command.status().expect("the program runs");
+    assert_eq!(status.code(), Some(2), "{words:?}");
+    // It is all there, and nobody has the other end any more.
+    drop(command);
+    let mut said = Vec::new();
+    let ended = std::fs::File::from(ours).read_to_end(&mut said);
+    assert!(ended.is_ok() || ended.is_err_and(|error| error.raw_os_error() == Some(5)));
+    text(&said).to_owned()
+}
+
+#[test]
+fn a_terminal_gets_colours_when_it_knows_them_and_nobody_said_no() {
+    for words in [&["frob"][..], &["check", "--nope"], &["-c", "missing.toml", "check"]] {
+        assert!(at_terminal(Some("xterm"), words).contains('\x1b'), "{words:?}");
+        for term in [Some("dumb"), None] {
+            assert!(!at_terminal(term, words).contains('\x1b'), "{words:?} {term:?}");
+        }
+        let never = [&["--color", "never"], words].concat();
+        assert!(!at_terminal(Some("xterm"), &never).contains('\x1b'), "{words:?}");
+        let always = [&["--color=always"], words].concat();
+        let output = run(b"", &always);
+        assert!(text(&output.stderr).contains('\x1b'), "{words:?}");
+    }
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use std::ffi::OsString;
 
+use super::args::ColorChoice;
+
 /// The environment, as far as it matters.
 #[derive(Debug, Clone, Default)]
 pub struct Environment {
@@ -20,4 +22,20 @@ pub struct Environment {
     /// At which call the process dies (`FWMARKCTL_DIE_AT`); for tests.
     #[cfg(feature = "fail-points")]
     pub die_at: Option<u64>,
+}
+
+impl Environment {
+    /// Whether what goes to a terminal, or elsewhere, is coloured.
+    pub fn colors(&self, choice: ColorChoice, terminal: bool) -> bool {
+        match choice {
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            ColorChoice::Auto => terminal && !self.no_color && !self.is_dumb(),
+        }
+    }
+
+    /// Whether the terminal takes text and nothing more, as far as anybody knows.
+    pub fn is_dumb(&self) -> bool {
+        self.term.as_deref().is_none_or(|term| term.is_empty() || term == "dumb")
+    }
 }

@@ -193,6 +193,29 @@ fn spans(error: &Error) -> Vec<Span> {
     vec![Span { file: file.to_owned(), line, column: line.map(|_| 1) }]
 }
 
+/// What clap says of a command line, as an error of ours: a sentence, the indented lines
+/// that end it, and as the remedy its tip, the values that it takes, or how it is used.
+pub(super) fn of_usage(text: &str) -> Error {
+    let mut lines = text.lines();
+    let mut message = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+    let (mut tip, mut values, mut used) = (None, None, None);
+    let mut ended = false;
+    for line in lines.map(str::trim) {
+        ended |= line.is_empty();
+        if let Some(found) = line.strip_prefix("tip: ") {
+            tip.get_or_insert(found.to_owned());
+        } else if line.starts_with("[possible values: ") {
+            let found = line.trim_start_matches('[').trim_end_matches(']');
+            values.get_or_insert(found.to_owned());
+        } else if let Some(found) = line.strip_prefix("Usage: ") {
+            used.get_or_insert(format!("usage: {found}"));
+        } else if !ended {
+            message += &format!(" {line}");
+        }
+    }
+    Error::Usage { message, hint: tip.or(values).or(used) }
+}
+
 /// The error as one JSON document.
 pub(super) fn document(error: &Error) -> Document<'_> {
     Document { format: Format, error: body(error) }

@@ -122,14 +122,15 @@ pub fn run(arguments: Arguments, environment: Environment) -> Exit {
 
 /// Tells of a command line that makes no sense, as JSON where that was asked for; the
 /// answer is the exit code. Help and version are answers, not errors.
-pub fn usage(error: &clap::Error, json: bool, no_color: bool) -> Exit {
+pub fn usage(
+    error: &clap::Error,
+    json: bool,
+    color: args::ColorChoice,
+    environment: &Environment,
+) -> Exit {
     let failed = error.use_stderr();
     let told = if failed && json {
-        let text = error.render().to_string();
-        let mut lines = text.lines();
-        let message = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-        let hint = lines.map(str::trim).find_map(|line| line.strip_prefix("tip: "));
-        let error = Error::Usage { message, hint: hint.map(str::to_owned) };
+        let error = failure::of_usage(&error.render().to_string());
         let document = failure::document(&error);
         match serde_json::to_string_pretty(&document) {
             Ok(text) => output::answer(&format!("{text}\n")),
@@ -138,7 +139,7 @@ pub fn usage(error: &clap::Error, json: bool, no_color: bool) -> Exit {
     } else {
         let terminal =
             if failed { std::io::stderr().is_terminal() } else { std::io::stdout().is_terminal() };
-        let text = if terminal && !no_color {
+        let text = if environment.colors(color, terminal) {
             error.render().ansi().to_string()
         } else {
             failure::defuse(&error.render().to_string())

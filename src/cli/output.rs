@@ -10,7 +10,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
 use super::Environment;
-use super::args::{ColorChoice, Global, OutputFormat};
+use super::args::{Global, OutputFormat};
 use crate::error::Error;
 
 /// The number of the JSON documents' format, in each of them.
@@ -81,11 +81,7 @@ pub(super) struct Output {
 impl Output {
     /// The output that the options ask for, in this environment.
     pub(super) fn new(global: &Global, environment: &Environment) -> Self {
-        let colored = |terminal: bool| match global.color {
-            ColorChoice::Always => true,
-            ColorChoice::Never => false,
-            ColorChoice::Auto => terminal && !environment.no_color,
-        };
+        let colored = |terminal: bool| environment.colors(global.color, terminal);
         Self {
             json: global.output == OutputFormat::Json,
             quiet: global.quiet,
