@@ -103,6 +103,8 @@ codes! {
     InvalidTunnel = "E0218",
     /// `via = "address"` for something that needs a mark.
     ViaNeedsMark = "E0219",
+    /// What clients are remembered by, where none is.
+    NothingRemembered = "E0220",
     /// A group without real servers.
     NoRealServers = "E0301",
     /// A text that is no address of a real server.

@@ -67,6 +67,14 @@ fn table(
     for checked in [timeout, netmask, netmask6, engine].into_iter().flatten() {
         checked?;
     }
+    let rest = schema::PERSISTENCE.names.iter().filter(|name| **name != "mode");
+    if let (None, Some(field)) = (mode, rest.filter_map(|name| fields.get(name)).next()) {
+        scope
+            .error(Code::NothingRemembered, field.key, "persistence of mode none remembers nobody")
+            .label("so this means nothing")
+            .help("leave it out, or choose a mode: ppc, pcc or pfwmc");
+        return Err(Reported);
+    }
     Ok(mode.map(|_| persistence))
 }
 

@@ -40,7 +40,7 @@ pub(super) fn read(
         scope
             .error(Code::NoRealServers, spot, "no real servers")
             .label("nobody serves its clients")
-            .help("add real = [\"ADDRESS\", …]; to keep a group for later write enabled = false");
+            .help("add real = [\"ADDRESS\", …]; a group that is disabled has some, too");
         return Err(Reported);
     }
     if let Some(extra) = list.get(MAX_REAL_SERVERS) {
@@ -244,6 +244,12 @@ fn address_help(text: &str) -> String {
     if let Ok(with_port) = text.parse::<std::net::SocketAddr>() {
         let (address, port) = (with_port.ip(), with_port.port());
         return format!("a port stands by itself: {{ address = \"{address}\", port = {port} }}");
+    }
+    if let Some((address, rest)) = text.split_once(',')
+        && address.parse::<IpAddr>().is_ok()
+    {
+        let rest = rest.replace('=', " = ").replace(',', ", ");
+        return format!("in a file it is {{ address = \"{address}\", {rest} }}");
     }
     if let Some((address, _)) = text.split_once('/')
         && address.parse::<IpAddr>().is_ok()

@@ -235,24 +235,26 @@ fn via(
     let chosen = fields.get("mark").or(fields.get("marks"));
     let pfwmc = fields.get("persistence").filter(|_| mode == Ok(Some(Mode::Pfwmc)));
     let full = servers.ok().and_then(snat::first);
-    let reason = pfwmc
-        .map(|field| (field.value.spot, "pfwmc ties ports together by one"))
-        .or(chosen.map(|field| (field.key, "one is chosen here")))
-        .or(range.map(|&(_, spot)| (spot, "a range of ports needs one")))
-        .or(prefix.map(|&(_, spot)| (spot, "a prefix needs one")))
-        .or(all.map(|&(_, spot)| (spot, "\"any\" without pcc needs one")))
-        .or(full.map(|spot| (spot, "fullnat knows its packets by one")));
-    if let Some((spot, why)) = reason {
-        let other = scope.report.label(spot, why);
-        let message = format!("via = \"address\" goes without marks, but {why}");
-        scope
-            .error(Code::ViaNeedsMark, field.value.spot, message)
-            .label("no marks here")
-            .also(other)
-            .help("leave via out: the group then goes by mark");
-        return Err(Reported);
+    let reasons = [
+        pfwmc.map(|field| (field.value.spot, "pfwmc ties ports together by one")),
+        chosen.map(|field| (field.key, "one is chosen here")),
+        range.map(|&(_, spot)| (spot, "a range of ports needs one")),
+        prefix.map(|&(_, spot)| (spot, "a prefix needs one")),
+        all.map(|&(_, spot)| (spot, "\"any\" without pcc needs one")),
+        full.map(|spot| (spot, "fullnat knows its packets by one")),
+    ];
+    let reasons: Vec<_> = reasons.into_iter().flatten().collect();
+    if reasons.is_empty() {
+        return Ok(via);
     }
-    Ok(via)
+    let why: Vec<_> = reasons.iter().map(|(_, why)| *why).collect();
+    let message = format!("via = \"address\" goes without marks, but {}", why.join(", and "));
+    let others: Vec<_> =
+        reasons.into_iter().map(|(spot, why)| scope.report.label(spot, why)).collect();
+    let error = scope.error(Code::ViaNeedsMark, field.value.spot, message);
+    error.label("no marks here").help("leave via out: the group then goes by mark");
+    others.into_iter().for_each(|other| drop(error.also(other)));
+    Err(Reported)
 }
 
 /// Whether each real server has a VIP to serve and each family of VIPs a real server.
