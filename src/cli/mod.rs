@@ -37,6 +37,7 @@ mod signals;
 mod stats;
 mod status;
 mod top;
+mod wanted;
 mod watch;
 mod zero;
 
@@ -76,9 +77,7 @@ pub fn run(arguments: Arguments, environment: Environment) -> Exit {
     let result = match command {
         Command::Check => check::run(&mut context),
         Command::Compile { format } => compile::run(&mut context, format),
-        Command::Plan { detailed_exitcode, adopt } => {
-            plan::run(&mut context, detailed_exitcode, adopt)
-        }
+        Command::Plan(options) => plan::run(&mut context, &options),
         Command::Apply(options) => apply::run(&mut context, &options),
         Command::Watch(options) => watch::run(&mut context, &options),
         Command::Confirm { no_wait } => confirm::run(&mut context, no_wait),

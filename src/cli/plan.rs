@@ -1,7 +1,11 @@
 //! `plan`: what an apply would change, without changing it.
 
+use std::rc::Rc;
+
+use super::args::PlanOptions;
 use super::consent::Consent;
 use super::output::{Format, Output, Tone};
+use super::wanted::Expectation;
 use super::{Context, Interrupted, Pending};
 use crate::error::{Error, Exit};
 use crate::plan::{Action, ChangeLine, Conflict, Object, Phase, Plan, Summary};
@@ -34,18 +38,22 @@ pub(super) struct Planned {
     interrupted: Option<Interrupted>,
 }
 
-pub(super) fn run(context: &mut Context, detailed: bool, adopt: bool) -> Result<Exit, Error> {
-    let (config, compiled) = context.load_and_compile()?;
+pub(super) fn run(context: &mut Context, options: &PlanOptions) -> Result<Exit, Error> {
+    let loaded = (!options.applied).then(|| context.load_and_compile()).transpose()?;
     let unfinished = context.unfinished()?;
-    let desired = &unfinished.now(compiled.state);
-    let observed = context.observe(desired)?;
-    let conflicts = Conflict::find(&observed, desired);
-    if !adopt && !conflicts.is_empty() {
+    let (config, desired) = match loaded {
+        Some((config, compiled)) => (Some(config), Rc::new(unfinished.now(compiled.state))),
+        None => (None, Expectation::default().applied(context)?),
+    };
+    let observed = context.observe(&desired)?;
+    let conflicts = Conflict::find(&observed, &desired);
+    if !options.adopt && !conflicts.is_empty() {
         return Err(TransactionError::Conflict(conflicts).into());
     }
-    let plan = Plan::between(&observed, desired);
+    let plan = Plan::between(&observed, &desired);
     let unasked = Consent::default();
-    let limit = unasked.limit(&config.director, desired);
+    // What was applied was agreed to.
+    let limit = config.and_then(|config| unasked.limit(&config.director, &desired));
     let asked = limit.and_then(|limit| limit.check(&observed, &plan).err());
     let asked = asked.map(|found| format!("apply asks first, or needs --yes: {found}"));
     let generation = observed.ruleset.ledger.record.map(|record| record.generation);
@@ -64,7 +72,7 @@ pub(super) fn run(context: &mut Context, detailed: bool, adopt: bool) -> Result<
         let text = unfinished.text(&context.output) + &listing + &asked;
         context.output.text(&text)?;
     }
-    Ok(if detailed && !plan.is_empty() { Exit::Differs } else { Exit::Done })
+    Ok(if options.detailed_exitcode && !plan.is_empty() { Exit::Differs } else { Exit::Done })
 }
 
 /// A plan as a JSON document.

@@ -15,7 +15,7 @@ use self::reading::{Block, Step, blocks, difference};
 use crate::lab::{CLIENT, Director, Kind, Lab, Namespace, Program, client_v4};
 use crate::scene::until;
 
-const PAGES: [&str; 15] = [
+const PAGES: [&str; 18] = [
     "README.md",
     "docs/architecture.md",
     "docs/choosing.md",
@@ -25,12 +25,15 @@ const PAGES: [&str; 15] = [
     "docs/forwarding.md",
     "docs/guarantees.md",
     "docs/guide.md",
+    "docs/ha.md",
     "docs/import.md",
     "docs/json.md",
     "docs/known-issues.md",
+    "docs/neighbours.md",
     "docs/performance.md",
     "docs/persistence.md",
     "docs/schedulers.md",
+    "docs/upgrade.md",
 ];
 
 /// What is not ours to run here, by how it begins, and why.
@@ -350,6 +353,15 @@ fn the_guide_exports_draws_and_completes() {
         };
         tell(&reader, &block, false, &[]);
     }
+}
+
+#[test]
+fn an_upgrade_looks_and_changes_nothing() {
+    let lab = lab();
+    let reader = applied(&lab, &guide());
+    tell(&reader, &block("docs/upgrade.md", "fwmarkctl status --check"), false, &[]);
+    tell(&reader, &block("docs/upgrade.md", "fwmarkctl check"), false, &[]);
+    tell(&reader, &block("docs/upgrade.md", "fwmarkctl completions"), false, &[]);
 }
 
 #[test]

@@ -14,7 +14,14 @@ pub(super) const EXAMPLES: &[Examples] = &[
             "fwmarkctl compile --format ipvsadm | ipvsadm -R",
         ],
     ),
-    ("plan", &["fwmarkctl plan", "fwmarkctl -o json plan --detailed-exitcode"]),
+    (
+        "plan",
+        &[
+            "fwmarkctl plan",
+            "fwmarkctl -o json plan --detailed-exitcode",
+            "fwmarkctl plan --applied --detailed-exitcode",
+        ],
+    ),
     ("apply", &["fwmarkctl apply", "fwmarkctl apply --confirm-within 60s"]),
     ("watch", &["fwmarkctl watch", "fwmarkctl watch --no-apply --interval 1"]),
     ("confirm", &["fwmarkctl apply --confirm-within 60s", "fwmarkctl confirm"]),

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::super::consent::Consent;
 use super::super::session::Session;
+use super::super::wanted::Expected;
 use super::super::{apply, record_error};
-use super::wanted::Expected;
 use super::{Task, Watch};
 use crate::backend::nftables::Events;
 use crate::backend::{Director, KernelDirector};

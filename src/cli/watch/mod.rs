@@ -10,7 +10,6 @@ mod back_off;
 mod debounce;
 mod look;
 mod report;
-mod wanted;
 
 pub(super) use self::report::Line;
 
@@ -22,10 +21,10 @@ use rustix::event::{PollFd, PollFlags, poll};
 use self::back_off::BackOff;
 use self::debounce::Debounce;
 use self::report::Report;
-use self::wanted::Expectation;
 use super::Context;
 use super::args::WatchOptions;
 use super::signals::{Signals, timespec};
+use super::wanted::Expectation;
 use crate::backend::nftables::Events;
 use crate::compile::Compiled;
 use crate::config::Config;

@@ -72,6 +72,12 @@ impl Namespace {
         format!("/proc/{}/fd/{}", process::id(), self.net.as_raw_fd())
     }
 
+    /// What nsenter(1) takes, so that a program that others start runs here.
+    pub(crate) fn entrance(&self) -> String {
+        let entry = |file: &File| format!("/proc/{}/fd/{}", process::id(), file.as_raw_fd());
+        format!("--net={} --mount={}", entry(&self.net), entry(&self.mounts))
+    }
+
     fn enter(&self) {
         // A thread that shares its working folder with others can't change its
         // mount namespace.

@@ -1,9 +1,9 @@
 //! What the kernel shall hold at any moment: what counts, not what the configuration
-//! says. Who applies or goes back beside the watch changes what it watches over.
+//! says. Who applies or goes back beside a watch changes what it watches over.
 
 use std::rc::Rc;
 
-use super::super::{Context, record_error};
+use super::{Context, record_error};
 use crate::error::Error;
 use crate::state::DirectorState;
 
@@ -56,6 +56,26 @@ impl Expectation {
         let Some(generation) = head else { return Ok(Expected::Nothing) };
         let state = self.state(context, generation)?;
         Ok(Expected::Generation(Wanted { generation, state, is_trial: false }))
+    }
+
+    /// What was applied last. A trial that is over counts no more, also before somebody has
+    /// ended it.
+    ///
+    /// # Errors
+    /// When nothing ever was, or when the history or the trial cannot be read.
+    pub(super) fn applied(&mut self, context: &Context) -> Result<Rc<DirectorState>, Error> {
+        let head = match self.now(context)? {
+            Expected::Generation(wanted) => return Ok(wanted.state),
+            Expected::Nothing => None,
+            Expected::TrialOver => {
+                context.history().head().map_err(record_error("read the history"))?
+            }
+        };
+        let head = head.ok_or_else(|| Error::Usage {
+            message: "nothing was ever applied".to_owned(),
+            hint: Some("fwmarkctl apply".to_owned()),
+        })?;
+        self.state(context, head)
     }
 
     fn state(&mut self, context: &Context, generation: u64) -> Result<Rc<DirectorState>, Error> {
