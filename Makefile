@@ -1,16 +1,20 @@
 # make demo    all the set-up, then the main job, shown to a newcomer
 # make test    all the set-up, then every check and every test
 # make bench   the figures of docs/performance.md
+# make packages  a Debian package and an RPM, in target/packages
 #
 # As root on Debian 12, with a stable Rust; everything else is installed here. What is
 # downloaded or built stays below target/.
 
 SHELL := /bin/bash -euo pipefail
 .DEFAULT_GOAL := help
-.PHONY: help setup rust demo build test format lint doc deny unit kernel ring torture without fail-points bench golden clean
+.PHONY: help setup rust demo build test format lint doc deny unit kernel ring torture without fail-points bench golden clean packages packages-test
 
 TOOLS := target/tools
 DENY_VERSION := 0.20.2
+DEB_VERSION := 3.8.0
+RPM_VERSION := 0.21.0
+PACKAGERS := $(TOOLS)/packagers-$(DEB_VERSION)-$(RPM_VERSION)
 # Tests run two at a time: the machine that is emulated for them has one processor.
 RING := --test-threads=2
 # Beside another machine, the torture takes a quarter of an hour.
@@ -119,6 +123,25 @@ bench: setup
 		binary=$$(cargo bench --locked --no-run --bench $$bench 2>&1 | tee /dev/stderr | sed -n 's/.*Executable.*(\(.*\))/\1/p'); \
 		tests/kernel/run "$$binary" | tee target/bench-$$bench.md; \
 	done
+
+# A Debian package and an RPM of this tree. The manual pages of the RPM are packed here,
+# because nobody else does it; what compresses the packages was not built to be fast.
+packages: build $(PACKAGERS)
+	@rm -f target/packages/*.deb target/packages/*.rpm; mkdir -p target/packages
+	@for page in man/*; do gzip -9nc "$$page" >"target/packages/$${page##*/}.gz"; done
+	@$(TOOLS)/bin/cargo-deb --no-build --fast --output target/packages/
+	@$(TOOLS)/bin/cargo-generate-rpm generate-rpm --payload-compress gzip -o target/packages/
+	@ls target/packages/*.deb target/packages/*.rpm
+
+# Without optimisation, for it takes longer than they ever run; without debug information.
+$(PACKAGERS): | rust
+	CARGO_PROFILE_DEV_DEBUG=0 cargo install --locked --debug --root $(TOOLS) cargo-deb@$(DEB_VERSION)
+	CARGO_PROFILE_DEV_DEBUG=0 cargo install --locked --debug --root $(TOOLS) cargo-generate-rpm@$(RPM_VERSION)
+	@touch $@
+
+# Installs, upgrades, removes and purges them on a Debian that is booted beside IPVS.
+packages-test: packages
+	tests/packages/run target/packages
 
 # Writes what the golden tests compare with; read the difference before you commit it.
 golden:

@@ -131,6 +131,8 @@ pub(super) struct Units {
     pub(super) flush_ipvs: Vec<Flush>,
     /// Whether the watch is enabled, which brings back what they take.
     pub(super) watch_enabled: bool,
+    /// Whether the unit is enabled that restores when a firewall is started or reloaded.
+    pub(super) restore_enabled: bool,
 }
 
 /// A unit that takes away what is ours.

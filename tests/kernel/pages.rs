@@ -15,7 +15,7 @@ use self::reading::{Block, Step, blocks, difference};
 use crate::lab::{CLIENT, Director, Kind, Lab, Namespace, Program, client_v4};
 use crate::scene::until;
 
-const PAGES: [&str; 18] = [
+const PAGES: [&str; 19] = [
     "README.md",
     "docs/architecture.md",
     "docs/choosing.md",
@@ -27,6 +27,7 @@ const PAGES: [&str; 18] = [
     "docs/guide.md",
     "docs/ha.md",
     "docs/import.md",
+    "docs/install.md",
     "docs/json.md",
     "docs/known-issues.md",
     "docs/neighbours.md",
@@ -37,13 +38,17 @@ const PAGES: [&str; 18] = [
 ];
 
 /// What is not ours to run here, by how it begins, and why.
-const NOT_HERE: [(&str, &str); 7] = [
+const NOT_HERE: [(&str, &str); 11] = [
     ("make ", "this test is a part of it"),
     ("ip address add 172.18.100.7/32 dev eth0", "a device of the reader; the lab has others"),
     ("modprobe ", "the lab's kernel has it loaded"),
     ("kill ", "take_over_keepalived does it to a keepalived that runs"),
     ("nft delete table ip keepalived_ipvs", "take_over_keepalived does it"),
-    ("systemctl ", "the lab has no service manager"),
+    ("systemctl ", "tests/packages has a service manager; the lab has none"),
+    ("apt-get ", "tests/packages does it by dpkg"),
+    ("dnf ", "tests/packages does it by rpm"),
+    ("install ", "a folder of the whole machine; tests/packages has the packages do it"),
+    ("printf '%s\\n' ip_tables", "the kernel of the lab has them loaded"),
     ("ipvsadm -Sn >", "the scene of this block makes these files"),
 ];
 

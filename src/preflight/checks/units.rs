@@ -14,16 +14,22 @@ pub(super) fn check(scene: &Scene, report: &mut Report) {
     for (code, flushes, what) in both {
         for Flush { unit, file, remedy } in flushes {
             let repaired = scene.units.watch_enabled;
+            // It restores with the unit of a firewall; of IPVS it hears nothing.
+            let restored = scene.units.restore_enabled && code == Code::RulesetFlushed;
+            let served = repaired || restored;
             let watch =
-                (!repaired).then(|| "systemctl enable --now fwmarkctl-watch.service".to_owned());
+                (!served).then(|| "systemctl enable --now fwmarkctl-watch.service".to_owned());
             report.add(Finding {
                 code,
-                severity: if repaired { Severity::Note } else { Severity::MayStop },
+                severity: if served { Severity::Note } else { Severity::MayStop },
                 on_real_server: Vec::new(),
                 groups: BTreeSet::new(),
                 what: format!("{unit} takes {what} away when it starts, stops or reloads ({file})"),
                 why: if repaired {
                     "the watch brings ours back within seconds; new connections of that moment fail"
+                } else if restored {
+                    "fwmarkctl.service brings ours back at the next start or reload of it; while it \
+                     is stopped nobody marks"
                 } else {
                     "nothing brings ours back by itself: the watch is not enabled"
                 }
@@ -51,5 +57,11 @@ mod tests {
         assert_eq!(remedy(&scene), "systemctl enable --now fwmarkctl-watch.service");
         scene.units.watch_enabled = true;
         assert_eq!(codes(&scene), ["D0701 note"]);
+        scene.units.watch_enabled = false;
+        scene.units.restore_enabled = true;
+        assert_eq!(codes(&scene), ["D0701 note"]);
+        let flush = scene.units.flush_ruleset.remove(0);
+        scene.units.flush_ipvs.push(flush);
+        assert_eq!(codes(&scene), ["D0702 may-stop"]);
     }
 }

@@ -66,8 +66,11 @@ const UNITS: [&str; 4] =
 
 /// Units that flush at start, stop or reload.
 pub(super) fn units(root: &Path) -> Units {
-    let mut units =
-        Units { watch_enabled: is_enabled(root, "fwmarkctl-watch.service"), ..Units::default() };
+    let mut units = Units {
+        watch_enabled: is_enabled(root, "fwmarkctl-watch.service"),
+        restore_enabled: is_enabled(root, "fwmarkctl.service"),
+        ..Units::default()
+    };
     if is_enabled(root, "nftables.service") {
         let rules = ["etc/nftables.conf", "etc/sysconfig/nftables.conf"];
         let texts = UNITS.map(|folder| format!("{folder}/nftables.service"));
@@ -145,7 +148,9 @@ mod tests {
         write(root, "etc/nftables.conf", "flush ruleset\n");
         assert_eq!(units(root).flush_ruleset[0].file, "/etc/nftables.conf");
         write(root, "etc/systemd/system/multi-user.target.wants/fwmarkctl-watch.service", "");
-        assert!(units(root).watch_enabled);
+        assert!(units(root).watch_enabled && !units(root).restore_enabled);
+        write(root, "etc/systemd/system/nftables.service.wants/fwmarkctl.service", "");
+        assert!(units(root).restore_enabled);
     }
 
     #[test]
