@@ -174,7 +174,7 @@ def carry_out(module, words, foresee):
 def confirm(module):
     pending = Program(module).run("status")["pending"]
     wanted = module.params["generation"]
-    if pending is None and wanted in (None, Program(module).run("history")["head"]):
+    if pending is None and (wanted is None or Program(module).run("history")["head"] == wanted):
         return dict(changed=False)
     if pending is None or wanted not in (None, pending["generation"]):
         raise ProgramError("generation %s does not wait to be confirmed" % wanted, pending=pending)

@@ -46,11 +46,15 @@ class Trial(ActionBase):
 
     def confirm(self, result, arguments, pending, task_vars):
         """Confirms a trial, and tells of it."""
+        old = self._connection._shell.tmpdir
         places = dict((key, arguments[key]) for key in PLACES if arguments.get(key) is not None)
         wanted = dict(places, state="confirmed", generation=pending["generation"])
         said = self.insist(wanted, time.time() + pending["seconds_left"], task_vars)
         result["confirmed"] = not said.get("failed") and not said.get("unreachable")
         if result["confirmed"]:
+            # The folder of the first connection, which the one of now can reach.
+            if old:
+                self._remove_tmp_path(old)
             del result["pending"]
             return result
         why = said.get("msg") or "no reason was told"
