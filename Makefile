@@ -7,7 +7,7 @@
 
 SHELL := /bin/bash -euo pipefail
 .DEFAULT_GOAL := help
-.PHONY: help setup rust demo build test format lint doc deny unit kernel ring torture without fail-points bench golden clean
+.PHONY: help setup rust demo build test format lint doc deny unit kernel ring torture without fail-points bench golden clean ansible ansible-integration
 
 TOOLS := target/tools
 DENY_VERSION := 0.20.2
@@ -20,6 +20,8 @@ TORTURE := FWMARKCTL_VM_TIMEOUT=3000 FWMARKCTL_RELEASE=$(CURDIR)/target/release/
 BACKENDS := nftables iptables-nft-sets
 # Those whose tests against the clock run too.
 CLOCKED := nftables
+# The versions of ansible-core; without one, that of tests/ansible/tools.
+ANSIBLE_CORES :=
 
 # Builds a test program and says where it is.
 executable = cargo test --locked --no-run $(2) --test $(1) 2>&1 | tee /dev/stderr | sed -n 's/.*Executable.*(\(.*\))/\1/p'
@@ -42,7 +44,7 @@ build: setup
 demo: setup
 	@binary=$$($(call executable,demo)); tests/kernel/run "$$binary"
 
-test: setup format lint doc deny unit kernel
+test: setup format lint doc deny ansible unit kernel ansible-integration
 	@echo "All checks and tests passed."
 
 format:
@@ -80,6 +82,16 @@ kernel: fail-points
 		"FWMARKCTL_PROGRAM=$(CURDIR)/target/kernel/fail-points $(TORTURE) '$$torture' $(RING) --show-output" \
 		$(foreach module,ip_vs nf_tables,without-$(module) \
 		"FWMARKCTL_VM_WITHOUT=$(module) tests/kernel/run '$$without'")
+
+# The collection for Ansible, without a kernel; ANSIBLE_CORES="2.16.19 2.18.19 2.19.14" with
+# these versions of ansible-core.
+ansible:
+	tests/ansible/checks $(ANSIBLE_CORES)
+
+# The same against the program that is released, on a kernel.
+ansible-integration: setup
+	cargo build --release --locked
+	tests/ansible/integration
 
 # The kernel ring alone; BACKENDS="iptables-nft iptables-legacy" chooses.
 ring:

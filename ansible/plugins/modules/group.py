@@ -56,7 +56,7 @@ options:
     type: raw
   marks:
     description:
-      - The marks of ports, such as V({"80/tcp": 80}).
+      - The marks of ports, such as 80 for C(80/tcp).
     type: dict
   via:
     description:
