@@ -209,10 +209,7 @@ pub enum Command {
         #[arg(long)]
         no_wait: bool,
     },
-    /// Make the configuration what a document says, all of it
-    #[command(after_help = "The document is a configuration, as TOML or as JSON. It is written to the \
-                            main file, in place\nof what that says; as TOML just as it is. Groups \
-                            of groups.d stay, but with --purge.")]
+    /// Make the main file what a document says, as TOML or JSON, all of it
     Replace(ReplaceOptions),
     /// Show the groups of the configuration, and edit them in their files
     #[command(subcommand)]

@@ -15,15 +15,14 @@ pub struct EditOptions {
     /// Apply the result; a failure puts the file back
     #[arg(long, help_heading = None, display_order = 0)]
     pub apply: bool,
-    /// With --apply: return to the state before unless `confirm` comes within
-    /// this time (60s, 5m, at most 24h); the file stays
+    /// With --apply: return unless `confirm` comes
     #[arg(long, value_name = "TIME", value_parser = duration, requires = "apply")]
     #[arg(help_heading = None, display_order = 0)]
     pub confirm_within: Option<Duration>,
-    /// With --apply: do not ask before much goes out of service
+    /// With --apply: do not ask before much goes
     #[arg(long, requires = "apply", help_heading = None, display_order = 0)]
     pub yes: bool,
-    /// Show what would change in the file, and with --apply in the kernel; write nothing
+    /// Show what would change; write nothing
     #[arg(long, help_heading = None, display_order = 0)]
     pub dry_run: bool,
     /// Do not wait for another fwmarkctl: exit with 5
@@ -46,10 +45,7 @@ pub enum GroupCommand {
     Add(Box<GroupAdd>),
     /// Set keys of one; what is not named stays
     Set(Box<GroupSet>),
-    /// Make one what a document says, all of it: what is not named goes
-    #[command(after_help = "The document is a table of the keys of a group, as TOML or as JSON. A \
-                            group that is not\nthere is added. `enabled` stays as it is where it \
-                            is not named.")]
+    /// Make one what a document says, as TOML or JSON: what it does not name goes
     Put(GroupPut),
     /// Remove one from its file
     Remove(GroupEdit),
@@ -159,7 +155,7 @@ pub struct GroupPut {
     /// The document; '-' is standard input
     #[arg(value_name = "DOCUMENT", default_value = "-")]
     pub document: PathBuf,
-    /// The file that a new one is written to, one that is read
+    /// The file of a new one, one that is read
     #[arg(long, value_name = "FILE", help_heading = None, display_order = 0)]
     pub file: Option<PathBuf>,
     /// How
@@ -173,7 +169,7 @@ pub struct ReplaceOptions {
     /// The document; '-' is standard input
     #[arg(value_name = "DOCUMENT", default_value = "-")]
     pub document: PathBuf,
-    /// Remove the files of groups.d, too: no other group stays
+    /// Remove the files of groups.d, too
     #[arg(long, help_heading = None, display_order = 0)]
     pub purge: bool,
     /// How

@@ -58,7 +58,10 @@ pub(super) const EXAMPLES: &[Examples] = &[
             "fwmarkctl group set web --unset persistence --apply",
         ],
     ),
-    ("group put", &["fwmarkctl group put web web.json --dry-run", "fwmarkctl group put web <web.toml"]),
+    (
+        "group put",
+        &["fwmarkctl group put web web.json --dry-run", "fwmarkctl group put web <web.toml"],
+    ),
     ("group remove", &["fwmarkctl group remove web --apply"]),
     ("group enable", &["fwmarkctl group enable web --apply"]),
     ("group disable", &["fwmarkctl group disable web --apply"]),

@@ -274,7 +274,9 @@ fn tidy(others: &[Edit]) {
         let aside = aside(other.path());
         if let Err(error) = std::path::absolute(&aside).and_then(|aside| remove_file(&aside)) {
             let aside = aside.display();
-            note(&format!("warning: {aside}, which is read no more, could not be removed: {error}\n"));
+            note(&format!(
+                "warning: {aside}, which is read no more, could not be removed: {error}\n"
+            ));
         }
     }
 }

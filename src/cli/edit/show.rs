@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use super::super::consent::can_answer;
 use super::super::failure::defuse;
 use super::super::output::{Format, Output, Tone};
-use super::super::consent::can_answer;
 use super::super::{Context, Pending, apply, plan};
-use super::{Carried, Made};
 use super::diff::unified;
+use super::{Carried, Made};
 use crate::error::Error;
 
 /// An edit of a file.
@@ -176,8 +176,8 @@ fn colored(output: &Output, diff: &str) -> String {
     let mut names = 2_u8;
     let mut lines = diff.lines().peekable();
     while let Some(line) = lines.next() {
-        let is_next = line.starts_with("--- ")
-            && lines.peek().is_some_and(|next| *next == "+++ /dev/null");
+        let is_next =
+            line.starts_with("--- ") && lines.peek().is_some_and(|next| *next == "+++ /dev/null");
         if is_next {
             names = 2;
         }

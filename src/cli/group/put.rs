@@ -9,8 +9,9 @@ use crate::model::GroupName;
 
 pub(super) fn run(context: &mut Context, options: &GroupPut) -> Result<Exit, Error> {
     let name: GroupName = super::add::name(&options.group)?;
-    let document = read_document(&context.document(&options.document)?)
-        .map_err(|message| Error::Usage { message: format!("the document is {message}"), hint: None })?;
+    let document = read_document(&context.document(&options.document)?).map_err(|message| {
+        Error::Usage { message: format!("the document is {message}"), hint: None }
+    })?;
     let settings = Setting::of_table(&document).map_err(|(key, hint)| Error::Usage {
         message: format!("a group has no key '{key}'"),
         hint: Some(hint),

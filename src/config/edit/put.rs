@@ -218,7 +218,9 @@ impl NewServer {
     /// A real server of a document; none where it is not one whose keys are known.
     fn of_value(value: &Value) -> Option<Self> {
         let table = match value {
-            Value::String(address) => return Some(Self { rows: vec![("address", quoted(address))] }),
+            Value::String(address) => {
+                return Some(Self { rows: vec![("address", quoted(address))] });
+            }
             other => other.as_table()?,
         };
         let known = |key: &str| schema::REAL_SERVER.names.iter().copied().find(|it| *it == key);

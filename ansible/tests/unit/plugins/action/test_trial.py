@@ -58,8 +58,8 @@ def trial_of(answers, args, monkeypatch):
                 raise answer
             return dict(answer)
 
-        def _remove_tmp_path(self, path, force=False):
-            log.append(("removed", path))
+        def _remove_tmp_path(self, tmp_path, force=False):
+            log.append(("removed", tmp_path))
 
     monkeypatch.setattr(trial, "time", Clock())
     monkeypatch.setattr(trial.ActionBase, "run", lambda *args, **more: {})
@@ -112,9 +112,9 @@ def test_a_source_is_read_on_the_controller(tmp_path):
         def __init__(self, args):
             self._task, self._loader = Task(args), self
 
-        def _find_needle(self, folder, name):
-            assert folder == "files"
-            return str(tmp_path / name)
+        def _find_needle(self, dirname, needle):
+            assert dirname == "files"
+            return str(tmp_path / needle)
 
         def get_real_file(self, path):
             return path
