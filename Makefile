@@ -44,7 +44,7 @@ build: setup
 demo: setup
 	@binary=$$($(call executable,demo)); tests/kernel/run "$$binary"
 
-test: setup format lint doc deny ansible unit kernel ansible-integration
+test: setup format lint doc deny ansible unit kernel
 	@echo "All checks and tests passed."
 
 format:
@@ -71,7 +71,8 @@ unit:
 	cargo test --locked
 
 # What needs a kernel with IPVS: the kernel ring once for each backend that marks, the
-# torture and the kernels that lack a half, several emulated machines at once; then what is
+# torture, the kernels that lack a half and the collection for Ansible, several emulated
+# machines at once; then what is
 # measured against the clock, which nothing may run beside.
 kernel: fail-points
 	@torture=$$($(call executable,torture,--features fail-points)); \
@@ -80,6 +81,7 @@ kernel: fail-points
 	without=$$($(call executable,kernel_without)); \
 	tests/kernel/rings "$$ring" "$(BACKENDS)" "$(CLOCKED)" torture \
 		"FWMARKCTL_PROGRAM=$(CURDIR)/target/kernel/fail-points $(TORTURE) '$$torture' $(RING) --show-output" \
+		ansible tests/ansible/integration \
 		$(foreach module,ip_vs nf_tables,without-$(module) \
 		"FWMARKCTL_VM_WITHOUT=$(module) tests/kernel/run '$$without'")
 
@@ -88,7 +90,7 @@ kernel: fail-points
 ansible:
 	tests/ansible/checks $(ANSIBLE_CORES)
 
-# The same against the program that is released, on a kernel.
+# The same against the program that is released, on a kernel; `kernel` has it too.
 ansible-integration: setup
 	cargo build --release --locked
 	tests/ansible/integration
