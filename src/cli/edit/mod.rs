@@ -243,8 +243,9 @@ fn place_all(context: &Context, made: &Made) -> Result<(), Error> {
 fn return_all(context: &Context, made: &Made) {
     for other in made.others() {
         let (path, aside) = (other.path(), aside(other.path()));
-        // One that was not moved yet has nothing there.
-        if aside.symlink_metadata().is_ok()
+        // One that was not moved is where it was; what lies aside then is of somebody who died.
+        if path.symlink_metadata().is_err()
+            && aside.symlink_metadata().is_ok()
             && let Err(error) = std::fs::rename(&aside, path)
         {
             let (path, aside) = (path.display(), aside.display());
