@@ -88,6 +88,7 @@ kernel: fail-points
 # The collection for Ansible, without a kernel; ANSIBLE_CORES="2.16.19 2.18.19 2.19.14" with
 # these versions of ansible-core.
 ansible:
+	@tests/kernel/install
 	tests/ansible/checks $(ANSIBLE_CORES)
 
 # The same against the program that is released, on a kernel; `kernel` has it too.
