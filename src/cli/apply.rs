@@ -73,8 +73,7 @@ pub(super) fn lead(
     session.transact(aim, &session.journal().with_draft(draft))
 }
 
-/// Applies what goes again unless it is confirmed. What only the state before has stays
-/// until then, so that a return loses no connection.
+/// Applies what goes again unless it is confirmed, and asks on a terminal whether it is.
 fn try_out(
     context: &mut Context,
     session: Session,
@@ -82,6 +81,37 @@ fn try_out(
     within: Duration,
     (adopt, limit): (bool, Option<Limit<'_>>),
 ) -> Result<Exit, Error> {
+    let (outcome, trial) = lead_on_trial(context, &session, draft, within, (adopt, limit))?;
+    say_too_late(&session);
+    let Some(trial) = trial else {
+        show(&mut context.output, &outcome)?;
+        return Ok(Exit::Done);
+    };
+    let output = &mut context.output;
+    if output.is_json() {
+        let plan = document(&outcome);
+        let pending = Some(pending(&trial, within));
+        Output::after_the_fact(output.json(&Document { plan, pending }));
+        return Ok(Exit::Done);
+    }
+    Output::after_the_fact(show(output, &outcome));
+    if can_answer(context) {
+        return confirm::countdown(context, session, &trial);
+    }
+    Output::after_the_fact(context.output.text(&unless_confirmed(&trial, within)));
+    Ok(Exit::Done)
+}
+
+/// Leads the kernel to what goes again unless it is confirmed; there is a trial unless it is
+/// so already. What only the state before has stays until then, so that a return loses no
+/// connection.
+pub(super) fn lead_on_trial(
+    context: &Context,
+    session: &Session,
+    draft: Draft<'_>,
+    within: Duration,
+    (adopt, limit): (bool, Option<Limit<'_>>),
+) -> Result<(Outcome, Option<Trial>), Error> {
     let before = {
         let owned = session.run.owned();
         let observed = KernelDirector::new().with(|kernel| observe(kernel, draft.state, &owned));
@@ -100,45 +130,49 @@ fn try_out(
     let journal = session.journal().with_draft(draft).with_arm(&arm, &disarm);
     let aim = Aim { adopt, limit, ..Aim::new(&tried, Purpose::Trial) };
     let outcome = session.transact(aim, &journal);
-    let trial = armed.take();
-    let (applied, mut trial) = match (outcome, trial) {
-        (Ok(Outcome::Applied(applied)), Some(trial)) => (applied, trial),
+    match (outcome, armed.take()) {
+        (Ok(outcome @ Outcome::Applied(_)), Some(trial)) => {
+            // The time begins when there is something to look at.
+            let trial = Trial::new(trial.generation, within, trial.before, trial.record_before);
+            if let Err(error) = session.trial_file.write(&trial) {
+                tracing::warn!("the time has begun before the apply: {error}");
+            }
+            Ok((outcome, Some(trial)))
+        }
         (outcome, trial) => {
             if trial.is_some() {
                 session.trial_file.remove().map_err(record_error("end the trial"))?;
             }
-            show(&mut context.output, &outcome?)?;
-            return Ok(Exit::Done);
+            Ok((outcome?, None))
         }
-    };
-    say_too_late(&session);
-    // The time begins when there is something to look at.
-    trial = Trial::new(trial.generation, within, trial.before, trial.record_before);
-    if let Err(error) = session.trial_file.write(&trial) {
-        tracing::warn!("the time has begun before the apply: {error}");
     }
-    let output = &mut context.output;
-    if output.is_json() {
-        let pending = Pending {
-            generation: trial.generation,
-            deadline: trial.deadline_utc,
-            seconds_left: within.as_secs(),
-        };
-        let plan = plan::document(&applied.plan, applied.generation);
-        Output::after_the_fact(output.json(&Document { plan, pending: Some(pending) }));
-        return Ok(Exit::Done);
+}
+
+/// A trial that has begun, in JSON.
+pub(super) fn pending(trial: &Trial, within: Duration) -> Pending {
+    Pending {
+        generation: trial.generation,
+        deadline: trial.deadline_utc.clone(),
+        seconds_left: within.as_secs(),
     }
-    Output::after_the_fact(show_applied(output, &applied));
-    if can_answer(context) {
-        return confirm::countdown(context, session, &trial);
-    }
-    Output::after_the_fact(context.output.text(&format!(
+}
+
+/// The same in sentences.
+pub(super) fn unless_confirmed(trial: &Trial, within: Duration) -> String {
+    format!(
         "What leaves stays until it is confirmed, and gets no new connections.\n\
          The state from before returns at {}, in {} s, unless you run: fwmarkctl confirm\n",
         trial.deadline_utc,
         within.as_secs(),
-    )));
-    Ok(Exit::Done)
+    )
+}
+
+/// What a transaction did, in JSON.
+pub(super) fn document(outcome: &Outcome) -> plan::Document {
+    match outcome {
+        Outcome::InSync { generation } => plan::document(&Plan::default(), *generation),
+        Outcome::Applied(applied) => plan::document(&applied.plan, applied.generation),
+    }
 }
 
 /// Restores the last confirmed generation: what a boot does.

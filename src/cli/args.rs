@@ -15,8 +15,8 @@ use crate::config::ServerName;
 use crate::model::{BackendKind, Prefix, Protocol, Share};
 
 pub use edit::{
-    EditOptions, GroupAdd, GroupCommand, GroupEdit, GroupKeys, GroupSet, RealAdd, RealRemove,
-    RealSet,
+    EditOptions, GroupAdd, GroupCommand, GroupEdit, GroupKeys, GroupPut, GroupSet, RealAdd,
+    RealRemove, RealSet, ReplaceOptions,
 };
 pub use help::{definitions, read};
 
@@ -137,6 +137,9 @@ pub enum Command {
         /// Which; without a number the one before, whose state is another
         #[arg(value_name = "GENERATION")]
         generation: Option<u64>,
+        /// Show what would change; change nothing
+        #[arg(long)]
+        dry_run: bool,
         /// Do not wait for another fwmarkctl: exit with 5
         #[arg(long)]
         no_wait: bool,
@@ -192,10 +195,15 @@ pub enum Command {
         /// Do not ask
         #[arg(long)]
         yes: bool,
+        /// Show what would go; change nothing
+        #[arg(long)]
+        dry_run: bool,
         /// Do not wait for another fwmarkctl: exit with 5
         #[arg(long)]
         no_wait: bool,
     },
+    /// Make the main file what a document says, as TOML or JSON, all of it
+    Replace(ReplaceOptions),
     /// Show the groups of the configuration, and edit them in their files
     #[command(subcommand)]
     Group(GroupCommand),

@@ -10,7 +10,15 @@ use crate::plan::Plan;
 use crate::state::DirectorState;
 use crate::transaction::{Aim, Applied, Draft, Outcome, Purpose};
 
-pub(super) fn run(context: &mut Context, yes: bool, no_wait: bool) -> Result<Exit, Error> {
+pub(super) fn run(
+    context: &mut Context,
+    yes: bool,
+    dry_run: bool,
+    no_wait: bool,
+) -> Result<Exit, Error> {
+    if dry_run {
+        return plan::foreseen(context, &DirectorState::default());
+    }
     if !yes && !confirmed()? {
         return Err(Error::Usage {
             message: "nothing was removed: `clear` was not confirmed".to_owned(),

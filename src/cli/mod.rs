@@ -29,6 +29,7 @@ mod progress;
 mod real;
 mod realserver;
 mod recover;
+mod replace;
 mod rollback;
 mod schema;
 mod service_manager;
@@ -81,8 +82,8 @@ pub fn run(arguments: Arguments, environment: Environment) -> Exit {
         Command::Apply(options) => apply::run(&mut context, &options),
         Command::Watch(options) => watch::run(&mut context, &options),
         Command::Confirm { no_wait } => confirm::run(&mut context, no_wait),
-        Command::Rollback { generation, no_wait } => {
-            rollback::run(&mut context, generation, no_wait)
+        Command::Rollback { generation, dry_run, no_wait } => {
+            rollback::run(&mut context, generation, dry_run, no_wait)
         }
         Command::History { what } => history::run(&mut context, what.as_ref()),
         Command::Recover { abandon, no_wait } => recover::run(&mut context, abandon, no_wait),
@@ -92,7 +93,8 @@ pub fn run(arguments: Arguments, environment: Environment) -> Exit {
         Command::Top(options) => top::run(&mut context, &options),
         Command::Zero { groups, no_wait } => zero::run(&mut context, &groups, no_wait),
         Command::Connections(options) => connections::run(&mut context, &options),
-        Command::Clear { yes, no_wait } => clear::run(&mut context, yes, no_wait),
+        Command::Clear { yes, dry_run, no_wait } => clear::run(&mut context, yes, dry_run, no_wait),
+        Command::Replace(options) => replace::run(&mut context, &options),
         Command::Group(command) => group::run(&mut context, &command),
         Command::Real(command) => real::run(&mut context, &command),
         Command::RealServer(command) => realserver::run(&mut context, &command),
@@ -247,6 +249,24 @@ impl Context {
             self.stdin = Some(bytes);
         }
         Input::Stdin(Box::new(std::io::Cursor::new(self.stdin.clone().unwrap_or_default())))
+    }
+
+    /// What a document says that was named on the command line; `-` is standard input.
+    fn document(&mut self, path: &Path) -> Result<String, Error> {
+        let unread = |source| Error::File { action: "read", path: path.into(), source };
+        let mut text = String::new();
+        let read = match (path.to_str(), path) {
+            (Some("-"), _) => match self.stdin() {
+                Input::Stdin(reader) => reader.take(MAX_FILE + 1).read_to_string(&mut text),
+                Input::File(_) => Ok(0),
+            },
+            (_, path) => std::fs::File::open(path)
+                .and_then(|file| file.take(MAX_FILE + 1).read_to_string(&mut text)),
+        };
+        if read.map_err(unread)? as u64 > MAX_FILE {
+            return Err(unread(io::Error::other("it is larger than 16 MiB")));
+        }
+        Ok(text)
     }
 
     fn load_and_compile(&mut self) -> Result<(Config, Compiled), Error> {

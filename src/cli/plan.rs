@@ -7,8 +7,11 @@ use super::consent::Consent;
 use super::output::{Format, Output, Tone};
 use super::wanted::Expectation;
 use super::{Context, Interrupted, Pending};
+use crate::compile::Compiled;
+use crate::config::Config;
 use crate::error::{Error, Exit};
 use crate::plan::{Action, ChangeLine, Conflict, Object, Phase, Plan, Summary};
+use crate::state::DirectorState;
 use crate::transaction::TransactionError;
 
 /// A plan, or one that was carried out.
@@ -73,6 +76,52 @@ pub(super) fn run(context: &mut Context, options: &PlanOptions) -> Result<Exit, 
         context.output.text(&text)?;
     }
     Ok(if options.detailed_exitcode && !plan.is_empty() { Exit::Differs } else { Exit::Done })
+}
+
+/// Shows what leads from the kernel to a state that somebody else than the configuration
+/// says.
+pub(super) fn foreseen(context: &mut Context, to: &DirectorState) -> Result<Exit, Error> {
+    let observed = context.observe(to)?;
+    let plan = Plan::between(&observed, to);
+    let generation = observed.ruleset.ledger.record.map(|record| record.generation);
+    if context.output.is_json() {
+        context.output.json(&document(&plan, generation))?;
+    } else if plan.is_empty() {
+        context.output.text("In sync: nothing to do.\n")?;
+    } else {
+        let text = listing(&plan, &context.output);
+        context.output.text(&text)?;
+    }
+    Ok(Exit::Done)
+}
+
+/// What an apply of a configuration would do, for who edits it; a conflict is told as the
+/// apply would.
+pub(super) fn of_edit(
+    context: &Context,
+    (config, compiled): (&Config, &Compiled),
+    consent: &Consent,
+) -> Result<(Document, String), Error> {
+    let desired = context.unfinished()?.now(compiled.state.clone());
+    let observed = context.observe(&desired)?;
+    let conflicts = Conflict::find(&observed, &desired);
+    if !conflicts.is_empty() {
+        return Err(TransactionError::Conflict(conflicts).into());
+    }
+    let plan = Plan::between(&observed, &desired);
+    let limit = consent.limit(&config.director, &desired);
+    let asked = limit.and_then(|limit| limit.check(&observed, &plan).err());
+    let generation = observed.ruleset.ledger.record.map(|record| record.generation);
+    let mut document = document(&plan, generation);
+    let asked = asked.map(|it| format!("apply asks first, or needs --yes: {it}"));
+    let mut text = if plan.is_empty() {
+        "In sync: nothing to do.\n".to_owned()
+    } else {
+        listing(&plan, &context.output)
+    };
+    text.extend(asked.iter().map(|asked| format!("note: {asked}\n")));
+    document.notes.extend(asked);
+    Ok((document, text))
 }
 
 /// A plan as a JSON document.

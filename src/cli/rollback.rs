@@ -4,7 +4,7 @@ use super::apply::{say_too_late, show};
 use super::{Context, confirm, history, plan, record_error};
 use crate::error::{Error, Exit};
 use crate::state::MarkBook;
-use crate::transaction::{Aim, Draft, Purpose, SavedGeneration};
+use crate::transaction::{Aim, Draft, History, Purpose, SavedGeneration};
 
 /// The plan that was carried out; while a trial waited, what became of that.
 #[derive(serde::Serialize, schemars::JsonSchema)]
@@ -19,8 +19,17 @@ pub(super) enum Answer {
 pub(super) fn run(
     context: &mut Context,
     wanted: Option<u64>,
+    dry_run: bool,
     no_wait: bool,
 ) -> Result<Exit, Error> {
+    if dry_run {
+        let trial = context.unfinished()?.trial;
+        let to = match (trial, wanted) {
+            (Some(trial), None) => trial.before,
+            (_, wanted) => returning(&context.history(), wanted)?.state,
+        };
+        return plan::foreseen(context, &to);
+    }
     let session = context.session("rollback", no_wait)?;
     if let (Some(trial), None) = (&session.trial, wanted) {
         let generation = trial.generation;
@@ -30,16 +39,7 @@ pub(super) fn run(
         return Ok(Exit::Done);
     }
     session.refuse_trial()?;
-    let history = &session.history;
-    let head = history.head().map_err(record_error("read the history"))?;
-    let saved = match (wanted, head) {
-        (Some(number), _) => history.read(number)?,
-        (None, Some(head)) => {
-            history.before(head).map_err(record_error("read the history"))?.ok_or_else(nothing)?
-        }
-        (None, None) => return Err(nothing()),
-    };
-    let SavedGeneration { header, marks, state } = saved;
+    let SavedGeneration { header, marks, state } = returning(&session.history, wanted)?;
     let marks = joined(context.marks(), marks);
     let draft = Draft { state: &state, marks: &marks, config: header.config };
     let journal = session.journal().with_draft(draft);
@@ -49,6 +49,18 @@ pub(super) fn run(
     drop(session);
     show(&mut context.output, &outcome)?;
     Ok(Exit::Done)
+}
+
+/// The generation that returns: the one that was named, or the one before.
+fn returning(history: &History, wanted: Option<u64>) -> Result<SavedGeneration, Error> {
+    let head = history.head().map_err(record_error("read the history"))?;
+    match (wanted, head) {
+        (Some(number), _) => Ok(history.read(number)?),
+        (None, Some(head)) => {
+            history.before(head).map_err(record_error("read the history"))?.ok_or_else(nothing)
+        }
+        (None, None) => Err(nothing()),
+    }
 }
 
 fn nothing() -> Error {

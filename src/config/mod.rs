@@ -45,7 +45,10 @@ pub use crate::model::{BackendKind, DirectorSettings};
 pub use across::{MAX_ENTRIES, MAX_GROUPS};
 pub use codes::Code;
 pub use diagnostic::{ConfigErrors, Diagnostic, Label, MAX_ERRORS};
-pub use edit::{Edit, Files, NewServer, ServerName, ServerSetting, Setting};
+pub use edit::{
+    Became, Edit, Files, NewServer, Part, ServerName, ServerSetting, Setting, Touched,
+    read_document, write_document,
+};
 pub use json::ConfigError;
 pub use json_schema::json_schema;
 pub use presets::{Preset, Presets};

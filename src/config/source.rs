@@ -61,6 +61,8 @@ pub struct Instead<'i> {
     pub path: &'i Path,
     /// Its text.
     pub text: &'i str,
+    /// Whether it is all there is, and what else would be read is not.
+    pub alone: bool,
 }
 
 /// What a file may hold.
@@ -132,7 +134,8 @@ pub(super) fn read(
             .map(|file| (file, Role::Main))
             .collect(),
         Sources::Default { main, groups } => {
-            let mut further = list(&groups, report);
+            let is_alone = options.instead.is_some_and(|instead| instead.alone);
+            let mut further = if is_alone { Vec::new() } else { list(&groups, report) };
             // One that is to be made stands where it will.
             let new = options.instead.map(|instead| instead.path);
             if let Some(new) = new.filter(|new| new.parent() == Some(&groups))

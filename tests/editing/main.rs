@@ -4,6 +4,7 @@
 mod mending;
 #[path = "../validity/mod.rs"]
 mod validity;
+mod whole;
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -395,8 +396,8 @@ fn a_dry_run_shows_the_difference_and_writes_nothing() {
     );
     assert!(document["diff"].as_str().is_some_and(|diff| diff.contains("-[group.web]\n")));
     assert_eq!(files.text(), before);
-    let told = files.run(&["group", "remove", "web", "--dry-run", "--apply"]);
-    assert_eq!(told.code, Some(2), "one or the other");
+    let told = files.run(&["group", "remove", "web", "--dry-run", "--confirm-within", "60s"]);
+    assert_eq!(told.code, Some(2), "a trial is one of an apply");
 }
 
 #[test]

@@ -15,8 +15,9 @@ use self::reading::{Block, Step, blocks, difference};
 use crate::lab::{CLIENT, Director, Kind, Lab, Namespace, Program, client_v4};
 use crate::scene::until;
 
-const PAGES: [&str; 19] = [
+const PAGES: [&str; 20] = [
     "README.md",
+    "docs/ansible.md",
     "docs/architecture.md",
     "docs/choosing.md",
     "docs/config.md",
@@ -38,7 +39,8 @@ const PAGES: [&str; 19] = [
 ];
 
 /// What is not ours to run here, by how it begins, and why.
-const NOT_HERE: [(&str, &str); 11] = [
+const NOT_HERE: [(&str, &str); 12] = [
+    ("ansible-", "tests/ansible builds the collection, and plays it against a director"),
     ("make ", "this test is a part of it"),
     ("ip address add 172.18.100.7/32 dev eth0", "a device of the reader; the lab has others"),
     ("modprobe ", "the lab's kernel has it loaded"),
@@ -290,6 +292,7 @@ fn the_guide_lets_commands_edit_the_file() {
     let lab = self::lab();
     let reader = Reader::at(lab.director().namespace(), &guide());
     tell(&reader, &block("docs/guide.md", "fwmarkctl real drain"), false, &[]);
+    tell(&reader, &block("docs/guide.md", "echo '{"), false, &[]);
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! What can be written on the command line of those that edit files: `group` and `real`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::WhichServer;
+use super::{WhichServer, duration};
 use crate::config::{NewServer, ServerName, ServerSetting, Setting};
 
 /// How an edit is carried out.
@@ -14,11 +15,15 @@ pub struct EditOptions {
     /// Apply the result; a failure puts the file back
     #[arg(long, help_heading = None, display_order = 0)]
     pub apply: bool,
-    /// With --apply: do not ask before much goes out of service
+    /// With --apply: return unless `confirm` comes
+    #[arg(long, value_name = "TIME", value_parser = duration, requires = "apply")]
+    #[arg(help_heading = None, display_order = 0)]
+    pub confirm_within: Option<Duration>,
+    /// With --apply: do not ask before much goes
     #[arg(long, requires = "apply", help_heading = None, display_order = 0)]
     pub yes: bool,
-    /// Show what would change in the file; write nothing
-    #[arg(long, conflicts_with = "apply", help_heading = None, display_order = 0)]
+    /// Show what would change; write nothing
+    #[arg(long, help_heading = None, display_order = 0)]
     pub dry_run: bool,
     /// Do not wait for another fwmarkctl: exit with 5
     #[arg(long, help_heading = None, display_order = 0)]
@@ -40,6 +45,8 @@ pub enum GroupCommand {
     Add(Box<GroupAdd>),
     /// Set keys of one; what is not named stays
     Set(Box<GroupSet>),
+    /// Make one what a document says, as TOML or JSON: what it does not name goes
+    Put(GroupPut),
     /// Remove one from its file
     Remove(GroupEdit),
     /// Take one in again that was disabled
@@ -134,6 +141,37 @@ pub struct GroupAdd {
     /// The file that it is written to, one that is read
     #[arg(long, value_name = "FILE", help_heading = None, display_order = 0)]
     pub file: Option<PathBuf>,
+    /// How
+    #[command(flatten)]
+    pub how: EditOptions,
+}
+
+/// A group that becomes what a document says.
+#[derive(Debug, Clone, Args)]
+pub struct GroupPut {
+    /// Which
+    #[arg(value_name = "NAME")]
+    pub group: String,
+    /// The document; '-' is standard input
+    #[arg(value_name = "DOCUMENT", default_value = "-")]
+    pub document: PathBuf,
+    /// The file of a new one, one that is read
+    #[arg(long, value_name = "FILE", help_heading = None, display_order = 0)]
+    pub file: Option<PathBuf>,
+    /// How
+    #[command(flatten)]
+    pub how: EditOptions,
+}
+
+/// What the whole configuration becomes.
+#[derive(Debug, Clone, Args)]
+pub struct ReplaceOptions {
+    /// The document; '-' is standard input
+    #[arg(value_name = "DOCUMENT", default_value = "-")]
+    pub document: PathBuf,
+    /// Remove the files of groups.d, too
+    #[arg(long, help_heading = None, display_order = 0)]
+    pub purge: bool,
     /// How
     #[command(flatten)]
     pub how: EditOptions,

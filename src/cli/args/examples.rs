@@ -27,6 +27,10 @@ pub(super) const EXAMPLES: &[Examples] = &[
     ("confirm", &["fwmarkctl apply --confirm-within 60s", "fwmarkctl confirm"]),
     ("rollback", &["fwmarkctl rollback", "fwmarkctl rollback 12"]),
     (
+        "replace",
+        &["fwmarkctl replace new.toml --dry-run", "fwmarkctl replace --purge --apply <all.json"],
+    ),
+    (
         "history",
         &["fwmarkctl history", "fwmarkctl history show 12", "fwmarkctl history diff 11 12"],
     ),
@@ -60,6 +64,10 @@ pub(super) const EXAMPLES: &[Examples] = &[
             "fwmarkctl group set web --port 80,443,443/udp --dry-run",
             "fwmarkctl group set web --unset persistence --apply",
         ],
+    ),
+    (
+        "group put",
+        &["fwmarkctl group put web web.json --dry-run", "fwmarkctl group put web <web.toml"],
     ),
     ("group remove", &["fwmarkctl group remove web --apply"]),
     ("group enable", &["fwmarkctl group enable web --apply"]),

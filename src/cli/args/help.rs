@@ -24,7 +24,7 @@ Apply  check        is the config right?     plan       what would be changed?
        apply        do it, all or nothing    confirm    keep what is on trial
        rollback     to an earlier state      history    what was applied, when
        watch        repair what drifts       recover    end what was interrupted
-       clear        remove all that is ours
+       clear        remove all that is ours  replace    the config, all of it
 Edit   group        add, set, remove groups  real       add, drain real servers
        realserver   prepare a real server    preset     ports by service names
 Look   status       groups, servers, sync    stats      counters and rates

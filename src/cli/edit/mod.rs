@@ -10,21 +10,22 @@ mod diff;
 mod show;
 
 use std::path::Path;
+use std::time::Duration;
 
 pub(super) use show::{Action, Change, Document, Object};
 
 use super::args::EditOptions;
-use super::consent::Consent;
+use super::consent::{Consent, can_answer};
 use super::failure::defuse;
 use super::output::note;
 use super::session::Session;
-use super::{Context, apply};
+use super::{Context, apply, confirm, plan};
 use crate::compile::Compiled;
 use crate::config::{Config, Edit, Instead};
 use crate::error::{Error, Exit};
 use crate::plan::Plan;
 use crate::transaction::{
-    Draft, FileLock, Outcome, TransactionError, create_file, remove_file, rewrite_file,
+    Draft, FileLock, Outcome, TransactionError, Trial, create_file, remove_file, rewrite_file,
 };
 
 /// An edit, and what it means in words.
@@ -36,6 +37,26 @@ pub(super) struct Made {
     pub(super) nothing: String,
     /// Whether a file in which nothing is left goes: one of groups.d.
     pub(super) may_go: bool,
+    /// Files that go with it: it says all that there shall be.
+    pub(super) others: Option<Vec<Edit>>,
+}
+
+impl Made {
+    /// The files that go.
+    fn others(&self) -> &[Edit] {
+        self.others.as_deref().unwrap_or_default()
+    }
+
+    /// Whether anything is to be done.
+    fn changes_files(&self) -> bool {
+        self.edit.text() != self.edit.before() || !self.others().is_empty()
+    }
+}
+
+/// What an apply of an edit did, and the trial that it began.
+pub(super) struct Carried {
+    pub(super) outcome: Outcome,
+    pub(super) trial: Option<Trial>,
 }
 
 /// Carries out what `of` makes of the files as they are. It is asked twice: before anybody
@@ -47,13 +68,15 @@ pub(super) fn run(
     of: impl Fn(&mut Context) -> Result<Made, Error>,
 ) -> Result<Exit, Error> {
     let made = of(context)?;
-    let after = tried(context, &made.edit, false)?;
+    let applies = options.dry_run && options.apply;
+    let after = attempt(context, &made.edit, made.others.is_some(), applies)?;
+    let consent = Consent::new(options.yes, None);
     if options.dry_run {
         warn(context, &made.edit, &after.0);
-        show::planned(context, command, &made)?;
+        let plan = applies.then(|| plan::of_edit(context, (&after.0, &after.1), &consent));
+        show::planned(context, command, &made, plan.transpose()?)?;
         return Ok(Exit::Done);
     }
-    let consent = Consent::new(options.yes, None);
     consent.seek(context, |context, consent| locked(context, command, options, consent, &of))
 }
 
@@ -71,14 +94,16 @@ fn locked(
         session.refuse_trial()?;
     }
     let made = of(context)?;
-    let after = tried(context, &made.edit, options.apply)?;
+    let after = attempt(context, &made.edit, made.others.is_some(), options.apply)?;
     warn(context, &made.edit, &after.0);
-    let outcome = if let Some(session) = &session {
-        Some(carry_out(context, session, &lock, (&made.edit, &after), consent)?)
+    let within = options.confirm_within;
+    let carried = if let Some(session) = &session {
+        Some(carry_out_all(context, session, (&made, &after), within, consent)?)
     } else {
-        put_in_place(&made.edit)?;
+        place_all(context, &made)?;
         None
     };
+    tidy(made.others());
     let goes = made.may_go && made.edit.is_emptied() && made.edit.text() != made.edit.before();
     // What was done stays done: an empty file is in nobody's way.
     let goes = goes
@@ -94,9 +119,15 @@ fn locked(
     if let Some(session) = &session {
         apply::say_too_late(session);
     }
-    drop((lock, session));
-    show::done(context, command, &made, goes, outcome.as_ref());
-    Ok(Exit::Done)
+    drop(lock);
+    show::done(context, command, &made, goes, carried.as_ref().zip(Some(within)));
+    let trial = carried.and_then(|carried| carried.trial);
+    match (session, trial) {
+        (Some(session), Some(trial)) if can_answer(context) => {
+            confirm::countdown(context, session, &trial)
+        }
+        _ => Ok(Exit::Done),
+    }
 }
 
 /// Takes the lock of who edits files of the configuration.
@@ -119,7 +150,17 @@ pub(super) fn tried(
     edit: &Edit,
     applies: bool,
 ) -> Result<(Config, Compiled), Error> {
-    let instead = Some(Instead { path: edit.path(), text: edit.text() });
+    attempt(context, edit, false, applies)
+}
+
+/// The same, where it may be all that is read.
+fn attempt(
+    context: &mut Context,
+    edit: &Edit,
+    alone: bool,
+    applies: bool,
+) -> Result<(Config, Compiled), Error> {
+    let instead = Some(Instead { path: edit.path(), text: edit.text(), alone });
     let tried = if applies {
         context.load_and_compile_with(instead)
     } else {
@@ -136,7 +177,9 @@ pub(super) fn tried(
 
 /// Shows what is odd about the group that was edited.
 fn warn(context: &Context, edit: &Edit, config: &Config) {
-    let own = |group: &Option<String>| group.as_deref() == Some(edit.group());
+    // One that is of no group is of all.
+    let all = edit.group().is_empty();
+    let own = |group: &Option<String>| all || group.as_deref() == Some(edit.group());
     context.warn(config.warnings.iter().filter(|warning| own(&warning.group)));
 }
 
@@ -146,9 +189,28 @@ pub(super) fn carry_out(
     context: &Context,
     session: &Session,
     _lock: &FileLock,
-    (edit, (config, compiled)): (&Edit, &(Config, Compiled)),
+    (edit, after): (&Edit, &(Config, Compiled)),
     consent: &Consent,
 ) -> Result<Outcome, Error> {
+    let only = Made {
+        edit: edit.clone(),
+        changes: Vec::new(),
+        nothing: String::new(),
+        may_go: false,
+        others: None,
+    };
+    let carried = carry_out_all(context, session, (&only, after), None, consent)?;
+    Ok(carried.outcome)
+}
+
+/// The same, on trial where it is to go again unless it is confirmed.
+fn carry_out_all(
+    context: &Context,
+    session: &Session,
+    (made, (config, compiled)): (&Made, &(Config, Compiled)),
+    within: Option<Duration>,
+    consent: &Consent,
+) -> Result<Carried, Error> {
     let limit = consent.limit(&config.director, &compiled.state);
     if let Some(limit) = limit {
         // The transaction asks too. Here the file is not touched yet.
@@ -156,12 +218,68 @@ pub(super) fn carry_out(
         let plan = Plan::between(&observed, &compiled.state);
         limit.check(&observed, &plan).map_err(TransactionError::Unconfirmed)?;
     }
-    // It may be there although not all went well: a folder that cannot be synced.
-    put_in_place(edit).inspect_err(|_| tell_of_return(context, edit))?;
+    place_all(context, made)?;
     let digest = Some(config.digest.clone());
     let draft = Draft { state: &compiled.state, marks: &compiled.marks, config: digest };
-    let outcome = apply::lead(session, draft, false, limit);
-    outcome.inspect_err(|_| tell_of_return(context, edit))
+    let carried = match within {
+        Some(within) => apply::lead_on_trial(context, session, draft, within, (false, limit))
+            .map(|(outcome, trial)| Carried { outcome, trial }),
+        None => apply::lead(session, draft, false, limit)
+            .map(|outcome| Carried { outcome, trial: None }),
+    };
+    carried.inspect_err(|_| return_all(context, made))
+}
+
+/// Puts the file in place, and takes those away that go with it. When that fails all are as
+/// they were.
+fn place_all(context: &Context, made: &Made) -> Result<(), Error> {
+    // It may be there although not all went well: a folder that cannot be synced.
+    put_in_place(&made.edit)
+        .and_then(|()| made.others().iter().try_for_each(set_aside))
+        .inspect_err(|_| return_all(context, made))
+}
+
+/// All files as they were.
+fn return_all(context: &Context, made: &Made) {
+    for other in made.others() {
+        let (path, aside) = (other.path(), aside(other.path()));
+        // One that was not moved is where it was; what lies aside then is of somebody who died.
+        if path.symlink_metadata().is_err()
+            && aside.symlink_metadata().is_ok()
+            && let Err(error) = std::fs::rename(&aside, path)
+        {
+            let (path, aside) = (path.display(), aside.display());
+            note(&format!("warning: {path} could not be put back, and is {aside}: {error}\n"));
+        }
+    }
+    tell_of_return(context, &made.edit);
+}
+
+/// Where a file waits that goes unless something fails: hidden, so that nobody reads it.
+fn aside(path: &Path) -> std::path::PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{name}.replaced"))
+}
+
+fn set_aside(other: &Edit) -> Result<(), Error> {
+    let path = other.path();
+    if !holds(path, Some(other.before())).map_err(|source| failed("read", path, source))? {
+        return Err(saved_meanwhile(path));
+    }
+    std::fs::rename(path, aside(path)).map_err(|source| failed("remove", path, source))
+}
+
+/// Removes what was set aside. What was done stays done: a hidden file is in nobody's way.
+fn tidy(others: &[Edit]) {
+    for other in others {
+        let aside = aside(other.path());
+        if let Err(error) = std::path::absolute(&aside).and_then(|aside| remove_file(&aside)) {
+            let aside = aside.display();
+            note(&format!(
+                "warning: {aside}, which is read no more, could not be removed: {error}\n"
+            ));
+        }
+    }
 }
 
 /// Puts the file back, where the edit is in place.

@@ -8,14 +8,7 @@ use crate::error::{Error, Exit};
 use crate::model::GroupName;
 
 pub(super) fn run(context: &mut Context, options: &GroupAdd) -> Result<Exit, Error> {
-    let name: GroupName = options.group.parse().map_err(|error| Error::Usage {
-        message: format!("{error}"),
-        hint: Some(
-            "a name is a-z, 0-9, '_', '.' and '-', begins with a letter or digit, and has at \
-             most 63 characters"
-                .to_owned(),
-        ),
-    })?;
+    let name = name(&options.group)?;
     let mut settings = options.keys.settings();
     if !options.servers.is_empty() {
         settings.push(Setting::real(&options.servers));
@@ -32,6 +25,19 @@ pub(super) fn run(context: &mut Context, options: &GroupAdd) -> Result<Exit, Err
             changes: vec![Change::new(Action::Add, Object::Group, &name)],
             nothing: format!("Group {name} is there already"),
             may_go: false,
+            others: None,
         })
+    })
+}
+
+/// The name of a group that may be new.
+pub(super) fn name(text: &str) -> Result<GroupName, Error> {
+    text.parse().map_err(|error| Error::Usage {
+        message: format!("{error}"),
+        hint: Some(
+            "a name is a-z, 0-9, '_', '.' and '-', begins with a letter or digit, and has at \
+             most 63 characters"
+                .to_owned(),
+        ),
     })
 }

@@ -3,6 +3,7 @@
 mod add;
 mod document;
 mod list;
+mod put;
 mod set;
 mod show;
 
@@ -22,6 +23,7 @@ pub(super) fn run(context: &mut Context, command: &GroupCommand) -> Result<Exit,
         GroupCommand::Show { group } => show::run(context, group),
         GroupCommand::Add(options) => add::run(context, options),
         GroupCommand::Set(options) => set::run(context, options),
+        GroupCommand::Put(options) => put::run(context, options),
         GroupCommand::Remove(which) => remove(context, which),
         GroupCommand::Enable(which) => switch(context, which, true),
         GroupCommand::Disable(which) => switch(context, which, false),
@@ -54,6 +56,7 @@ fn remove(context: &mut Context, which: &GroupEdit) -> Result<Exit, Error> {
             may_go: is_default && in_folder && !edit.path().is_symlink(),
             changes: vec![Change::new(Action::Remove, Object::Group, &which.group)],
             nothing: format!("Group {} is gone already", which.group),
+            others: None,
             edit,
         })
     })
@@ -74,6 +77,7 @@ fn switch(context: &mut Context, which: &GroupEdit, on: bool) -> Result<Exit, Er
             changes: vec![Change::new(Action::Change, Object::Key, &"enabled")],
             nothing: format!("Group {} is {word} already", which.group),
             may_go: false,
+            others: None,
         })
     })
 }

@@ -55,6 +55,6 @@ pub(super) fn run(context: &mut Context, options: &GroupSet) -> Result<Exit, Err
             }
         }
         let nothing = format!("Group {} is so already", options.group);
-        Ok(Made { edit, changes, nothing, may_go: false })
+        Ok(Made { edit, changes, nothing, may_go: false, others: None })
     })
 }

@@ -23,6 +23,7 @@ pub(super) fn add(context: &mut Context, options: &RealAdd) -> Result<Exit, Erro
             changes: changes.collect(),
             nothing: "They are there already".to_owned(),
             may_go: false,
+            others: None,
         })
     })
 }
@@ -68,6 +69,7 @@ pub(super) fn set(context: &mut Context, options: &RealSet) -> Result<Exit, Erro
             changes: vec![Change::new(Action::Change, Object::RealServer, &server)],
             nothing: format!("Real server {server} is so already"),
             may_go: false,
+            others: None,
         })
     })
 }
@@ -92,6 +94,6 @@ pub(super) fn remove(context: &mut Context, options: &RealRemove) -> Result<Exit
         let changes =
             gone.iter().map(|it| Change::new(Action::Remove, Object::RealServer, it)).collect();
         let nothing = "They are gone already".to_owned();
-        Ok(Made { edit, changes, nothing, may_go: false })
+        Ok(Made { edit, changes, nothing, may_go: false, others: None })
     })
 }

@@ -17,6 +17,7 @@ mod name;
 mod parts;
 mod piece;
 mod place;
+mod put;
 mod servers;
 mod setting;
 
@@ -33,6 +34,7 @@ use setting::Wanted;
 
 pub use name::ServerName;
 pub use place::Files;
+pub use put::{Became, Part, Touched, read_document, write_document};
 pub use setting::{NewServer, ServerSetting, Setting};
 
 /// A file of the configuration that is being edited.

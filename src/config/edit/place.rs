@@ -42,6 +42,15 @@ impl Files {
         }
     }
 
+    /// The file for all that is in none of its own: the main one, or the only one.
+    pub fn main(&self) -> Option<&Path> {
+        match self {
+            Self::Default { main, .. } => Some(main),
+            Self::Named(files) if files.len() == 1 => Some(&files[0]),
+            Self::Named(_) => None,
+        }
+    }
+
     /// Those that are there.
     pub(super) fn existing(&self, report: &mut Report) -> Vec<PathBuf> {
         let mut files = match self {
@@ -96,6 +105,19 @@ fn folder_of(file: &Path) -> PathBuf {
     }
 }
 
+/// What a file says, and whether it is there.
+fn text_of(path: &Path, uid: u32) -> Result<(String, bool), ConfigErrors> {
+    let exists = path.symlink_metadata().is_ok();
+    if !exists {
+        return Ok((String::new(), false));
+    }
+    let mut report = Report::default();
+    let file = read_file(path, uid, &mut report);
+    let text = file.map(|file| report.file(file).text().to_owned());
+    report.finish()?;
+    Ok((text.unwrap_or_default(), true))
+}
+
 /// Whether two names are those of one file, which need not be there yet.
 fn is_same(one: &Path, other: &Path) -> bool {
     let place = |path: &Path| {
@@ -111,6 +133,27 @@ fn is_same(one: &Path, other: &Path) -> bool {
 }
 
 impl Edit {
+    /// The file `path` with another text, whatever it says now.
+    ///
+    /// # Errors
+    /// It is there, and cannot be read.
+    pub fn whole(path: &Path, text: String, uid: u32) -> Result<Self, ConfigErrors> {
+        let (before, exists) = text_of(path, uid)?;
+        Ok(Self { path: Arc::from(path), group: String::new(), before, text, exists })
+    }
+
+    /// The files besides the main one, each without anything in it.
+    ///
+    /// # Errors
+    /// One cannot be read.
+    pub fn of_others(files: &Files, uid: u32) -> Result<Vec<Self>, ConfigErrors> {
+        let mut report = Report::default();
+        let others: Vec<_> = files.existing(&mut report);
+        report.finish()?;
+        let others = others.into_iter().filter(|file| files.main() != Some(file));
+        others.map(|file| Self::whole(&file, String::new(), uid)).collect()
+    }
+
     /// A file with a new group at its end, whose keys are these, in our order. The file is
     /// `chosen`, else the one of that name in the folder of groups, else the only one.
     ///
@@ -132,15 +175,7 @@ impl Edit {
             }
         }
         let path = files.choose(name, chosen)?;
-        let exists = path.symlink_metadata().is_ok();
-        let before = if exists {
-            let file = read_file(&path, uid, &mut report);
-            let text = file.map(|file| report.file(file).text().to_owned());
-            report.finish()?;
-            text.unwrap_or_default()
-        } else {
-            String::new()
-        };
+        let (before, exists) = text_of(&path, uid)?;
         let mut table = Table::new(&["group", name.as_str()]);
         for key in ORDER {
             for setting in settings.iter().filter(|setting| setting.key == *key) {

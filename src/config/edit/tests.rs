@@ -23,7 +23,7 @@ fn open(text: &str) -> (tempfile::TempDir, Edit, Group) {
 
 /// The group as the normal reader sees it after an edit.
 fn read_again(edit: &Edit) -> Result<Group, ConfigErrors> {
-    let instead = Some(Instead { path: edit.path(), text: edit.text() });
+    let instead = Some(Instead { path: edit.path(), text: edit.text(), alone: false });
     let config = load(Sources::file(edit.path()), &Options { instead, ..OPTIONS })?;
     Ok(config.groups.into_iter().find(|group| group.name.as_str() == "web").expect("it is there"))
 }

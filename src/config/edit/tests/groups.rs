@@ -150,7 +150,7 @@ fn a_new_group_gets_a_file_of_its_own_where_nothing_is_yet() {
     assert_eq!((edit.text(), edit.before(), edit.exists()), (WEB, "", false));
     // The reader takes it, though neither the file nor its folder are there.
     let read = |edit: &Edit| {
-        let instead = Some(Instead { path: edit.path(), text: edit.text() });
+        let instead = Some(Instead { path: edit.path(), text: edit.text(), alone: false });
         load(Sources::default_location(root.path()), &Options { instead, ..OPTIONS })
     };
     assert_eq!(read(&edit).expect("valid").groups.len(), 1);

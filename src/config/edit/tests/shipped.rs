@@ -174,7 +174,7 @@ proptest! {
         prop_assert_eq!(mark, edited.text().starts_with('\u{feff}'));
 
         // Groups that break a rule by the wish are refused by the reader; else they are read.
-        let instead = Some(Instead { path: edited.path(), text: edited.text() });
+        let instead = Some(Instead { path: edited.path(), text: edited.text(), alone: false });
         if let Ok(read) = load(Sources::file(&file), &Options { instead, ..OPTIONS }) {
             for group in &config.groups {
                 let found = read.groups.iter().find(|it| it.name == group.name);
