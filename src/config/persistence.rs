@@ -67,8 +67,8 @@ fn table(
     for checked in [timeout, netmask, netmask6, engine].into_iter().flatten() {
         checked?;
     }
-    let rest = schema::PERSISTENCE.names.iter().filter(|name| **name != "mode");
-    if let (None, Some(field)) = (mode, rest.filter_map(|name| fields.get(name)).next()) {
+    let mut rest = schema::PERSISTENCE.names.iter().filter(|name| **name != "mode");
+    if let (None, Some(field)) = (mode, rest.find_map(|name| fields.get(name))) {
         scope
             .error(Code::NothingRemembered, field.key, "persistence of mode none remembers nobody")
             .label("so this means nothing")

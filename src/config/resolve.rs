@@ -253,7 +253,9 @@ fn via(
         reasons.into_iter().map(|(spot, why)| scope.report.label(spot, why)).collect();
     let error = scope.error(Code::ViaNeedsMark, field.value.spot, message);
     error.label("no marks here").help("leave via out: the group then goes by mark");
-    others.into_iter().for_each(|other| drop(error.also(other)));
+    for other in others {
+        error.also(other);
+    }
     Err(Reported)
 }
 

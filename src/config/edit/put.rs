@@ -282,7 +282,9 @@ impl Edit {
         let (names, new): (Vec<_>, Vec<_>) = new.cloned().unzip();
         if !new.is_empty() {
             self.add_real_servers(&new)?;
-            names.into_iter().for_each(|name| touch(Became::Added, name));
+            for name in names {
+                touch(Became::Added, name);
+            }
         }
         for name in known {
             let Some((_, server)) = wanted.iter().find(|(wanted, _)| *wanted == name) else {
@@ -333,8 +335,8 @@ impl Edit {
         let all = Entries::of(&self.text, &self.group)?.all.len();
         let is_one =
             |names: &[ServerName]| (1..names.len()).all(|at| !names[..at].contains(&names[at]));
-        let names: Vec<_> = wanted.iter().map(|(name, _)| *name).collect();
-        let is_clear = known.len() == all && is_one(&known) && is_one(&names);
+        let asked: Vec<_> = wanted.iter().map(|(name, _)| *name).collect();
+        let is_clear = known.len() == all && is_one(&known) && is_one(&asked);
         (is_clear && all > 0 && !wanted.is_empty()).then_some(wanted)
     }
 

@@ -271,10 +271,10 @@ fn count(key: &str, text: &str) -> Result<String, String> {
 }
 
 fn not_twice(key: &str, rows: &[(&'static str, String)]) -> Result<(), String> {
-    match rows.iter().any(|(known, _)| *known == key) {
-        true => Err(format!("'{key}' is there twice")),
-        false => Ok(()),
+    if rows.iter().any(|(known, _)| *known == key) {
+        return Err(format!("'{key}' is there twice"));
     }
+    Ok(())
 }
 
 /// A time as people write it; `300` are seconds.
