@@ -51,6 +51,9 @@ fn known_key(key: &str, keys: &schema::Keys) -> Result<(), String> {
     if keys.names.contains(&key) {
         return Ok(());
     }
+    if let Some((_, hint)) = keys.others.iter().find(|(known, _)| *known == key) {
+        return Err((*hint).to_owned());
+    }
     // The options are in the singular, and are nearer than another key may seem.
     let plural = keys.names.iter().copied().find(|name| name.strip_suffix('s') == Some(key));
     Err(match plural.or_else(|| nearest(key, keys.names.iter().copied())) {

@@ -5,7 +5,6 @@
 use toml::Value;
 
 use super::super::schema;
-use super::super::text::nearest;
 use super::entry::Entries;
 use super::parts::is_same;
 use super::setting::{Parts, Wanted};
@@ -165,15 +164,8 @@ impl Setting {
     /// # Errors
     /// A group has no such key: which, and the nearest one as a remedy.
     pub fn of_table(table: &toml::Table) -> Result<Vec<Self>, (String, String)> {
-        let unknown = table.keys().find(|key| !schema::GROUP.names.contains(&&***key));
-        if let Some(key) = unknown {
-            let other = schema::GROUP.others.iter().find(|(known, _)| known == key);
-            let hint = match (other, nearest(key, schema::GROUP.names.iter().copied())) {
-                (Some((_, hint)), _) => (*hint).to_owned(),
-                (None, Some(near)) => format!("did you mean '{near}'?"),
-                (None, None) => format!("the keys are {}", schema::GROUP.names.join(", ")),
-            };
-            return Err((key.clone(), hint));
+        for key in table.keys() {
+            super::known_key(key, &schema::GROUP).map_err(|hint| (key.clone(), hint))?;
         }
         let known = ORDER.iter().filter_map(|key| Some((*key, table.get(*key)?)));
         Ok(known.map(|(key, value)| Self { key, value: wanted(key, value) }).collect())
