@@ -118,7 +118,7 @@ fn marks_of_another_backend_than_the_configured_one_are_shown_where_they_are() {
     for (generation, (from, to)) in (1_u64..).zip([(nft, maps), (maps, legacy), (legacy, nft)]) {
         director.apply(&by(from.1));
         let text = status(&director, &[], &by(to.1));
-        let all = format!("  ! all marks {} → {}\n", from.0, to.0);
+        let all = format!("  ! change mark rule all marks: {} → {}\n", from.0, to.0);
         let end = format!(
             "All marks are with {}; an apply moves them to {}.\n\
              Generation {generation}, differs from the configuration: the director.\n\
