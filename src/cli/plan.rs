@@ -59,7 +59,7 @@ pub(super) fn run(context: &mut Context, options: &PlanOptions) -> Result<Exit, 
     let limit = config.and_then(|config| unasked.limit(&config.director, &desired));
     let asked = limit.and_then(|limit| limit.check(&observed, &plan).err());
     let asked = asked.map(|found| format!("apply asks first, or needs --yes: {found}"));
-    let generation = observed.ruleset.ledger.record.map(|record| record.generation);
+    let generation = observed.record().map(|record| record.generation);
     if context.output.is_json() {
         let (pending, mut plan) = (unfinished.pending(), document(&plan, generation));
         plan.notes.extend(asked);

@@ -77,6 +77,12 @@ impl Object {
     }
 }
 
+/// The key of the line that says that all marks move to another marker.
+const ALL_MARKS: &str = "all marks";
+
+/// The key of the line that says that they get another form.
+const FORM: &str = "form of the marks";
+
 /// One change, as `plan` shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct ChangeLine {
@@ -247,7 +253,7 @@ impl Plan {
         let left = self.moving.leave.iter().enumerate().map(move |(place, marker)| {
             if copied && place == 0 {
                 let (before, after) = (marker.to_string(), self.marker.to_string());
-                line(Action::Change, "all marks", before, Some(after))
+                line(Action::Change, ALL_MARKS, before, Some(after))
             } else {
                 let before = format!("what {marker} has of ours");
                 line(Action::Remove, &format!("marks of {marker}"), before, None)
@@ -255,7 +261,7 @@ impl Plan {
         });
         let form = self.form_before.map(|before| {
             let after = self.switch.form.to_string();
-            line(Action::Change, "form of the marks", before.to_string(), Some(after))
+            line(Action::Change, FORM, before.to_string(), Some(after))
         });
         left.chain(form)
     }
@@ -394,6 +400,11 @@ fn shown(key: &SettingKey, value: &str) -> String {
 }
 
 impl ChangeLine {
+    /// Whether it is where all marks are, or in which form: a change of no group.
+    pub fn is_of_all_marks(&self) -> bool {
+        self.object == Object::MarkRule && [ALL_MARKS, FORM].contains(&self.key.as_str())
+    }
+
     /// A setting that is so, as if it were added.
     pub fn of_setting(key: &SettingKey, value: &str) -> Self {
         let change =

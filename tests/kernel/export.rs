@@ -92,3 +92,26 @@ fn what_an_export_cannot_say_is_told() {
     );
     assert_eq!(document["groups"]["mail"]["mark"], 25);
 }
+
+/// What was changed by hand is exported as it is; who made it ours is what an apply writes.
+#[test]
+fn an_export_of_what_somebody_changed_by_hand_changes_nothing_but_the_record() {
+    let director = Director::alone();
+    director.apply(WEB_AND_MAIL);
+    director.ipvsadm("-e -f 25 -r 172.18.100.12 -g -w 7\n-a -f 25 -r 172.18.100.13 -g -w 2\n");
+    let by_hand = director.ipvsadm_save();
+    let exported = director.fwmarkctl(&["export"]).ok();
+    let planned = director.with(&["-o", "json", "plan"], &exported).ok();
+    let planned: serde_json::Value = serde_json::from_str(&planned).expect("JSON");
+    let changes = planned["changes"].as_array().expect("changes");
+    assert!(!changes.is_empty(), "{planned}");
+    for change in changes {
+        for side in ["before", "after"] {
+            let text = change[side].as_str().unwrap_or_default();
+            assert!(text.starts_with("recorded as mail "), "{change}");
+        }
+    }
+    director.apply(&exported);
+    assert_eq!(director.ipvsadm_save(), by_hand);
+    assert_eq!(director.in_sync(&exported), Ok(()));
+}

@@ -106,3 +106,36 @@ fn what_differs_is_named_where_the_eye_is() {
     }
     assert_eq!(bare, text);
 }
+
+/// The look that somebody takes just before a change of the backend.
+#[test]
+fn marks_of_another_backend_than_the_configured_one_are_shown_where_they_are() {
+    let director = Director::alone();
+    let nft = ("iptables-nft", "backend = \"iptables\"\nvariant = \"nft\"");
+    let legacy = ("iptables-legacy", "backend = \"iptables\"\nvariant = \"legacy\"");
+    let maps = ("nftables", "backend = \"nftables\"");
+    let by = |director: &str| format!("[director]\n{director}\n{WEB_AND_MAIL}");
+    for (generation, (from, to)) in (1_u64..).zip([(nft, maps), (maps, legacy), (legacy, nft)]) {
+        director.apply(&by(from.1));
+        let text = status(&director, &[], &by(to.1));
+        let all = format!("  ! change mark rule all marks: {} → {}\n", from.0, to.0);
+        let end = format!(
+            "All marks are with {}; an apply moves them to {}.\n\
+             Generation {generation}, differs from the configuration: the director.\n\
+             `fwmarkctl plan` shows what `fwmarkctl apply` would change.\n",
+            from.0, to.0
+        );
+        assert!(text.starts_with("director\n") && text.contains(&all), "{text}");
+        assert!(text.contains("web  moves with all marks\n  172.18.100.7"), "{text}");
+        assert!(text.ends_with(&end) && !text.contains("(no group)"), "{text}");
+        let document = director.with(&["-o", "json", "status"], &by(to.1)).ok();
+        let document: serde_json::Value = serde_json::from_str(&document).expect("JSON");
+        assert_eq!(document["generation"], generation, "{document}");
+        assert_eq!(document["marker"], from.0, "{document}");
+        assert_eq!(document["groups"][0]["in_sync"], false, "{document}");
+        assert_ne!(document["groups"][0]["marks"], serde_json::json!([]), "{document}");
+        let planned = director.with(&["-o", "json", "plan"], &by(to.1)).ok();
+        let planned: serde_json::Value = serde_json::from_str(&planned).expect("JSON");
+        assert_eq!(planned["generation"], generation, "{planned}");
+    }
+}

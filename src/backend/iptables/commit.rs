@@ -6,6 +6,7 @@
 //! them; IPv6 is tried out before IPv4 is exchanged, and when it is refused all the same,
 //! IPv4 is put back.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::decode::{Meaning, meaning};
@@ -48,14 +49,18 @@ pub(super) fn commit(
     found: &Found,
     next: &MarkRuleset,
 ) -> Result<(), NetfilterError> {
-    if let Err(error) = fill(found, next) {
-        empty_next(found);
+    let banks = next_banks(found, next).map_err(set_error)?;
+    if let Err(error) = fill(found, next, &banks) {
+        empty_next(&banks);
         return Err(set_error(error));
     }
     let counts = Counts { marks: &found.value.counts, sources: &found.source_counts };
     let steps: Vec<Step> = Family::BOTH
         .into_iter()
-        .filter_map(|family| step(Programs { variant, family }, found, next, counts))
+        .filter_map(|family| {
+            let bank = banks.get(&family).copied().unwrap_or_default();
+            step(Programs { variant, family }, found, next, bank, counts)
+        })
         .collect();
     let committed = carry_out(&steps);
     if committed.is_ok() {
@@ -64,7 +69,7 @@ pub(super) fn commit(
     match &committed {
         Ok(()) => found.banks.iter().for_each(|(family, bank)| leave(*family, *bank)),
         // What is changed in part may look into them.
-        Err(error) if next.form == Form::Sets && !error.is_uncertain() => empty_next(found),
+        Err(error) if !error.is_uncertain() => empty_next(&banks),
         Err(_) => {}
     }
     committed
@@ -101,7 +106,7 @@ fn carry_out(steps: &[Step]) -> Result<(), NetfilterError> {
 #[derive(Clone, Copy)]
 struct Counts<'a> {
     marks: &'a MarkCounts,
-    sources: &'a std::collections::BTreeMap<SourceKey, Count>,
+    sources: &'a BTreeMap<SourceKey, Count>,
 }
 
 impl Counts<'_> {
@@ -117,9 +122,15 @@ impl Counts<'_> {
     }
 }
 
-fn step(programs: Programs, found: &Found, next: &MarkRuleset, counts: Counts<'_>) -> Option<Step> {
+/// The step of one family; its rules look into the sets of `bank`.
+fn step(
+    programs: Programs,
+    found: &Found,
+    next: &MarkRuleset,
+    bank: Bank,
+    counts: Counts<'_>,
+) -> Option<Step> {
     let family = programs.family;
-    let bank = next_bank(found, family);
     let bank_before = found.banks.get(&family).copied().unwrap_or_default();
     let there = found.families.get(&family).cloned().unwrap_or_default();
     let wanted = involves(next, family).then(|| chains(next, family, bank));
@@ -258,19 +269,50 @@ fn line(text: &mut String, line: &str) {
     text.push('\n');
 }
 
-/// The bank that the chains of a family do not look into.
-fn next_bank(found: &Found, family: Family) -> Bank {
-    found.banks.get(&family).map_or(Bank::A, |bank| bank.other())
+/// The bank that each family's sets are made in: that which nobody looks into. The sets of a
+/// network namespace are those of both variants, so where the chains of this one look into
+/// none, the other variant's may, as long as marks move from there.
+fn next_banks(found: &Found, next: &MarkRuleset) -> Result<BTreeMap<Family, Bank>, IpsetError> {
+    if next.form != Form::Sets || next.is_absent() {
+        return Ok(BTreeMap::new());
+    }
+    let mut ipset = Ipset::open()?;
+    let families = Family::BOTH.into_iter().filter(|family| involves(next, *family));
+    let bank = |family| match found.banks.get(&family) {
+        Some(bank) => Ok((family, bank.other())),
+        None => Ok((family, unused(&mut ipset, family)?)),
+    };
+    families.map(bank).collect()
+}
+
+/// A bank that nobody looks into. Where somebody looks into both, the one that is told of
+/// when it cannot be filled.
+fn unused(ipset: &mut Ipset, family: Family) -> Result<Bank, IpsetError> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        for bank in Bank::BOTH {
+            if headers(ipset, family, bank)?.iter().all(|set| set.references == 0) {
+                return Ok(bank);
+            }
+        }
+        if Instant::now() >= deadline {
+            return Ok(Bank::default());
+        }
+        std::thread::sleep(PAUSE);
+    }
 }
 
 /// Makes the sets that nothing looks into yet.
-fn fill(found: &Found, next: &MarkRuleset) -> Result<(), IpsetError> {
-    if next.form != Form::Sets || next.is_absent() {
+fn fill(
+    found: &Found,
+    next: &MarkRuleset,
+    banks: &BTreeMap<Family, Bank>,
+) -> Result<(), IpsetError> {
+    if banks.is_empty() {
         return Ok(());
     }
     let mut ipset = Ipset::open()?;
-    for family in Family::BOTH.into_iter().filter(|family| involves(next, *family)) {
-        let bank = next_bank(found, family);
+    for (family, bank) in banks.iter().map(|(family, bank)| (*family, *bank)) {
         leave(family, bank);
         for left in headers(&mut ipset, family, bank)? {
             ipset.destroy(&left.name)?;
@@ -286,10 +328,8 @@ fn fill(found: &Found, next: &MarkRuleset) -> Result<(), IpsetError> {
 }
 
 /// Removes what was filled and is not looked into.
-fn empty_next(found: &Found) {
-    for family in Family::BOTH {
-        empty(family, next_bank(found, family));
-    }
+fn empty_next(banks: &BTreeMap<Family, Bank>) {
+    banks.iter().for_each(|(family, bank)| empty(*family, *bank));
 }
 
 /// Removes the sets of a bank that nothing uses. Those that cannot be removed now are

@@ -43,13 +43,22 @@ impl Settings {
             });
         }
         let mut changes = plan.map(Plan::lines).unwrap_or_default();
-        changes.retain(|line| line.object.is_setting());
+        changes.retain(super::is_of_director);
         Self { settings, changes }
     }
 
     /// Whether something of it is not as it should be.
     pub(super) fn differ(&self) -> bool {
         !self.changes.is_empty()
+    }
+
+    /// What that is, in a list of groups.
+    pub(super) fn what_differs(&self) -> &'static str {
+        if self.changes.iter().any(ChangeLine::is_of_all_marks) {
+            "the director"
+        } else {
+            "the director's settings"
+        }
     }
 
     /// For a terminal; nothing where there is nothing.

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::Entry;
 use super::director::Settings;
+use super::{Entry, Moves};
 use crate::backend::{Activity, ActivityTable};
 use crate::cli::compile::{RealServer, Service, Source};
 use crate::cli::output::Format;
@@ -25,6 +25,10 @@ pub(in crate::cli) struct Document {
     pub(super) in_sync: Option<bool>,
     /// The generation that the kernel holds.
     pub(super) generation: Option<u64>,
+    /// Who marks now, which may be another one than the configuration names; null where
+    /// nothing of ours marks.
+    #[schemars(extend("enum" = ["nftables", "iptables-nft", "iptables-legacy", null]))]
+    pub(super) marker: Option<&'static str>,
     pub(super) groups: Vec<Group>,
     /// What belongs to no group; left out where groups were named.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -47,7 +51,8 @@ pub(super) struct Group {
     /// Where in that file.
     line: Option<usize>,
     enabled: bool,
-    /// Null where there is no configuration.
+    /// Null where there is no configuration. A group whose marks an apply moves to another
+    /// backend is not in sync: that change is the director's.
     in_sync: Option<bool>,
     /// Whether somebody else's service is on one of our marks.
     conflict: bool,
@@ -82,6 +87,7 @@ pub(super) fn groups(
     entries: &BTreeMap<Option<GroupName>, Entry<'_>>,
     activity: &ActivityTable,
     in_sync: Option<bool>,
+    moves: Moves,
 ) -> Vec<Group> {
     let group = |(name, entry): (&Option<GroupName>, &Entry<'_>)| Group {
         name: name.clone(),
@@ -89,7 +95,8 @@ pub(super) fn groups(
         file: entry.origin.and_then(Origin::path_text),
         line: entry.origin.map(|origin| origin.line),
         enabled: entry.config.is_none_or(|group| group.enabled),
-        in_sync: in_sync.map(|_| entry.changes.is_empty() && !entry.is_in_the_way()),
+        in_sync: in_sync
+            .map(|_| entry.changes.is_empty() && !entry.is_in_the_way() && !entry.moves(moves)),
         conflict: entry.is_in_the_way(),
         marks: entry.marks.clone(),
         mark_rules: entry.rules.iter().map(|(key, _)| Rule::of(key)).collect(),

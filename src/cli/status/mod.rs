@@ -15,7 +15,7 @@ use crate::backend::Ipvs;
 use crate::backend::ipvs::KernelIpvs;
 use crate::config::Origin;
 use crate::error::{Error, Exit};
-use crate::model::{Group, GroupName, Mark};
+use crate::model::{Group, GroupName, Mark, Marker};
 use crate::plan::{ChangeLine, Plan};
 use crate::state::{
     DirectorState, MarkKey, Observation, ServiceKey, SourceEntry, SourceKey, VirtualService,
@@ -39,7 +39,15 @@ struct Entry<'a> {
     changes: Vec<ChangeLine>,
 }
 
+/// From the marker that has all marks to that of the configuration.
+type Moves = Option<(Marker, Marker)>;
+
 impl Entry<'_> {
+    /// Whether its marks move with all marks.
+    fn moves(&self, moves: Moves) -> bool {
+        moves.is_some() && !self.rules.is_empty()
+    }
+
     /// Whether it is somebody else's service on one of our marks.
     fn is_in_the_way(&self) -> bool {
         self.services.iter().any(|(_, service)| !service.recorded)
@@ -82,13 +90,19 @@ pub(super) fn run(context: &mut Context, only: &[String], check: bool) -> Result
     }
     let settings = Settings::of(&observed, plan.as_ref());
     let in_sync = plan.as_ref().map(Plan::is_empty);
-    let generation = observed.ruleset.ledger.record.as_ref().map(|record| record.generation);
+    let generation = observed.record().map(|record| record.generation);
+    // The backend that marks may be another one than the configuration names.
+    let holder = observed.holder();
+    let holder = (!holder.1.is_absent()).then_some(holder.0);
+    let moves = holder.filter(|holder| in_sync.is_some() && *holder != observed.marker);
+    let moves = moves.map(|from| (from, observed.marker));
     if context.output.is_json() {
         let document = Document {
             format: Format,
             in_sync,
             generation,
-            groups: document::groups(&entries, &activity, in_sync),
+            marker: holder.map(Marker::name),
+            groups: document::groups(&entries, &activity, in_sync, moves),
             director: only.is_empty().then_some(settings),
             pending: unfinished.pending(),
             interrupted: unfinished.interrupted,
@@ -103,6 +117,7 @@ pub(super) fn run(context: &mut Context, only: &[String], check: bool) -> Result
             activity: &activity,
             in_sync,
             generation,
+            moves,
             in_depth,
             counted: counted.as_ref(),
         };
@@ -125,6 +140,11 @@ fn counted(
     if names.is_empty() { Ok(None) } else { Reading::take(context, &names).map(Some) }
 }
 
+/// Whether a change belongs to the director and to no group.
+fn is_of_director(line: &ChangeLine) -> bool {
+    line.object.is_setting() || line.is_of_all_marks()
+}
+
 fn entries<'a>(
     groups: &'a [(Group, Origin)],
     observed: &'a Observation,
@@ -135,7 +155,8 @@ fn entries<'a>(
         let shown = entries.entry(Some(group.name.clone())).or_default();
         (shown.config, shown.origin) = (Some(group), Some(origin));
     }
-    for (key, entry) in &observed.ruleset.entries {
+    let (_, ruleset) = observed.holder();
+    for (key, entry) in &ruleset.entries {
         let shown = entries.entry(entry.group.clone()).or_default();
         shown.rules.push((key, entry.mark));
         shown.marks.extend(entry.mark.map(Mark::get));
@@ -144,11 +165,11 @@ fn entries<'a>(
         let shown = entries.entry(service.group.clone()).or_default();
         shown.services.push((*key, service));
     }
-    for source in &observed.ruleset.sources {
+    for source in &ruleset.sources {
         entries.entry(source.1.group.clone()).or_default().sources.push(source);
     }
     let lines = plan.map(Plan::lines).unwrap_or_default();
-    for line in lines.into_iter().filter(|line| !line.object.is_setting()) {
+    for line in lines.into_iter().filter(|line| !is_of_director(line)) {
         entries.entry(line.group.clone()).or_default().changes.push(line);
     }
     entries

@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Entry;
 use super::director::Settings;
 use super::servers::{self, wrapped};
+use super::{Entry, Moves};
 use crate::backend::{ActivityTable, Count};
 use crate::cli::output::{Output, Tone};
 use crate::cli::stats::Reading;
@@ -23,6 +23,8 @@ pub(super) struct Screen<'a> {
     pub(super) activity: &'a ActivityTable,
     pub(super) in_sync: Option<bool>,
     pub(super) generation: Option<u64>,
+    /// Where all marks are, and where an apply has them.
+    pub(super) moves: Moves,
     /// Whether somebody wants to know more of these groups.
     pub(super) in_depth: bool,
     /// What was counted then.
@@ -80,6 +82,9 @@ impl Screen<'_> {
                 paint(Tone::Faint, "disabled")
             }
             (_, None) => String::new(),
+            _ if entry.changes.is_empty() && entry.moves(self.moves) => {
+                paint(Tone::Warning, "moves with all marks")
+            }
             _ if entry.changes.is_empty() => paint(Tone::Good, "in sync"),
             (None, _) => paint(Tone::Warning, "not configured"),
             _ => paint(Tone::Warning, &format!("differs ({})", entry.changes.len())),
@@ -149,11 +154,14 @@ impl Screen<'_> {
             }
             None => "no configuration to compare with".to_owned(),
         };
+        let moves = self.moves.map_or_else(String::new, |(from, to)| {
+            format!("All marks are with {from}; an apply moves them to {to}.\n")
+        });
         let remedy = match self.in_sync {
             Some(false) => "`fwmarkctl plan` shows what `fwmarkctl apply` would change.\n",
             _ => "",
         };
-        format!("{nothing}Generation {generation}, {state}.\n{remedy}")
+        format!("{nothing}{moves}Generation {generation}, {state}.\n{remedy}")
     }
 
     /// Who; nothing where it is none of those that are shown.
@@ -163,7 +171,7 @@ impl Screen<'_> {
         let mut names: Vec<_> =
             self.entries.iter().filter(differs).map(|(name, _)| shown(name.as_ref())).collect();
         if director.differ() {
-            names.push("the director's settings");
+            names.push(director.what_differs());
         }
         let more = names.len().saturating_sub(NAMED);
         names.truncate(NAMED);

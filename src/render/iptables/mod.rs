@@ -187,13 +187,32 @@ fn prefix(address: IpAddr, length: u8) -> String {
 pub fn iptables(state: &DirectorState, family: Family) -> String {
     let ruleset = MarkRuleset { form: Form::Rules, ..Observation::of(state).ruleset };
     let mut text = String::new();
-    if state.form == Form::Sets && involves(&ruleset, family) {
-        text += "# An apply keeps these marks in sets (ipset(8)), which cost a packet less than\n\
-                 # so many rules: [director] max-rules.\n";
+    if state.form == Form::Sets {
+        text += what_sets_hold(&ruleset.entries, family);
     }
     match write_state(&mut text, &ruleset, family) {
         Ok(()) => text,
         Err(fmt::Error) => unreachable!("writing to a string cannot fail"),
+    }
+}
+
+/// What an apply keeps of a family in sets, as a comment.
+fn what_sets_hold(entries: &Marking, family: Family) -> &'static str {
+    let mut of_family = entries.keys().filter(|key| key.family() == family).map(in_sets);
+    match (of_family.clone().any(|is| is), of_family.any(|is| !is)) {
+        (false, false) => "",
+        (true, false) => {
+            "# An apply keeps these marks in sets (ipset(8)), which cost a packet less than\n\
+             # so many rules: [director] max-rules.\n"
+        }
+        (true, true) => {
+            "# An apply keeps these marks in sets (ipset(8)), which cost a packet less than\n\
+             # so many rules: [director] max-rules. Ranges of more than 1024 ports stay rules.\n"
+        }
+        (false, true) => {
+            "# An apply keeps these marks as rules, though they are more than [director]\n\
+             # max-rules: ranges of more than 1024 ports are in no set.\n"
+        }
     }
 }
 

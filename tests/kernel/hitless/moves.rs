@@ -1,6 +1,8 @@
 //! Marks that move from one backend to another, and from rules into sets, under traffic:
 //! connections go on, nobody new is refused, and nothing of the old backend stays.
 
+use std::collections::BTreeSet;
+
 use super::groups::{Group, MAIL, SHOP, Scene, WEB, config, everybody, figures, mail, shop, web};
 use crate::lab::{Director, Failure};
 use crate::scene::Fwmarkctl;
@@ -61,6 +63,54 @@ fn marks_move_between_backends_and_nobody_notices() {
         }
         scene.traffic.each_answers(2, everybody);
         scene.unnoticed("marks that move between backends", everybody);
+    });
+}
+
+/// The banks of sets that are there.
+fn banks(director: &Director) -> Vec<&'static str> {
+    let sets = director.command("ipset").args(["list", "-n"]).ok();
+    ["a", "b"].into_iter().filter(|bank| sets.contains(&format!("fwmarkctl-{bank}-"))).collect()
+}
+
+/// Both variants have the same two banks of sets, and whichever the one looks into is not
+/// there for the other.
+#[test]
+fn sets_move_between_the_variants_from_either_bank() {
+    let (few, many) = ([web()], [web(), mail()]);
+    Scene::rush(&few, &WEB, |scene| {
+        let director = scene.lab.director();
+        let (nft, legacy) = ("iptables-nft", "iptables-legacy");
+        let mut moved = BTreeSet::new();
+        let mut before = "nftables";
+        // A change of the groups leads from bank to bank, a move to the same one again.
+        for (variant, groups) in [
+            (nft, &few[..]),
+            (legacy, &few),
+            (legacy, &many),
+            (nft, &many),
+            (legacy, &many),
+            (legacy, &few),
+            (nft, &few),
+        ] {
+            if variant != before {
+                moved.insert((before, banks(director)));
+            }
+            let ended = director.with(&["apply"], &by((variant, "sets"), groups)).run();
+            assert_eq!(ended.code, Some(0), "{ended:?}");
+            assert!(!ended.stderr.contains("cannot be removed"), "{ended:?}");
+            assert_eq!(backends(director), [variant, "sets"]);
+            scene.traffic.each_answers(1, everybody);
+            before = variant;
+        }
+        let from = |variant, bank| (variant, vec![bank]);
+        let all = [from(legacy, "a"), from(legacy, "b"), from(nft, "a"), from(nft, "b")];
+        moved.remove(&("nftables", Vec::new()));
+        assert_eq!(moved, all.into());
+        let seen = scene.traffic.seen(everybody);
+        figures("sets that move between the variants", &seen);
+        let loud: Vec<_> =
+            seen.failures.iter().filter(|(_, why)| *why != Failure::Timeout).collect();
+        assert!(loud.is_empty(), "{loud:?}");
     });
 }
 
