@@ -53,7 +53,9 @@ pub(super) fn run(context: &mut Context, only: &[String]) -> Result<Exit, Error>
     let (full_nat, state) = desired.unwrap_or_else(|| (BTreeSet::new(), observed.state()));
     let groups = chosen(&state, only)?;
     let count = state_groups(&state).len();
-    let subject = Subject::of(&state, &full_nat).before_an_apply_of(pending);
+    let subject = Subject::of(&state, &full_nat)
+        .before_an_apply_of(pending)
+        .marked_by(&observed.holder().1.frame);
     let scene = Scene::read(subject, ours, &Sources::default());
     let mut report = examine(&scene);
     report

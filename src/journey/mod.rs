@@ -23,8 +23,8 @@ use crate::backend::ActivityTable;
 use crate::backend::ipvs::{ConnectionEntry, Endpoint};
 use crate::model::{Family, GroupName, Mark, PortRange, Prefix, Protocol};
 use crate::state::{
-    Destination, DestinationKey, Lookup, MarkEntry, MarkKey, MarkRuleset, ServiceFlags, ServiceKey,
-    ServiceTable, SourceKey, VirtualService, entry_of_host,
+    Destination, DestinationKey, Frame, Lookup, MarkEntry, MarkKey, MarkRuleset, ServiceFlags,
+    ServiceKey, ServiceTable, SourceKey, VirtualService, entry_of_host,
 };
 
 /// A packet that a client sends: the first one of a connection, unless IPVS knows that.
@@ -149,7 +149,8 @@ pub enum End {
 pub struct Journey {
     /// Whose packet it is.
     pub group: Option<GroupName>,
-    /// Its mark.
+    /// Its mark, or the one that it would have: what keeps it from that is a step and a
+    /// finding.
     pub mark: Option<Mark>,
     /// The entry that gives it, as `status` names it.
     pub entry: Option<String>,
@@ -163,6 +164,9 @@ pub struct Journey {
     pub end: End,
     /// The steps, in order.
     pub steps: Vec<Step>,
+    /// Whether IPVS knows the connection, which then needs no mark.
+    #[serde(skip)]
+    pub is_known: bool,
 }
 
 impl Journey {
@@ -178,11 +182,13 @@ impl Journey {
             chosen: Vec::new(),
             end: End::NotBalanced,
             steps: Vec::new(),
+            is_known: false,
         };
-        journey.marked();
+        journey.marked(&facts.ruleset.frame);
         // A connection that IPVS knows needs neither mark nor service.
         if let Some(connection) = known::connection(packet, facts.entries) {
             journey.say(Stage::Known, known::sentence(connection));
+            journey.is_known = true;
             journey.goes_to_known(packet, facts, connection.real);
             return journey;
         }
@@ -202,15 +208,37 @@ impl Journey {
         self.steps.push(Step { stage, message });
     }
 
-    fn marked(&mut self) {
-        let of_group =
-            self.group.as_ref().map_or_else(String::new, |group| format!(" of group {group}"));
-        let message = match (&self.entry, self.mark) {
-            (Some(entry), Some(mark)) => format!("{entry}{of_group} marks it {mark}"),
-            (Some(entry), None) => format!("{entry}{of_group} gives it no mark"),
-            (None, _) => "no entry of ours marks it".to_owned(),
+    /// Says that a rule of somebody else takes the packet away from what marks.
+    pub fn misses_its_mark(&mut self) {
+        let Some(message) = self.would_be_marked("a rule before ours keeps it from that") else {
+            return;
         };
+        let step = self.steps.iter_mut().find(|step| step.stage == Stage::Mark);
+        step.into_iter().for_each(|step| step.message.clone_from(&message));
+    }
+
+    fn marked(&mut self, frame: &Frame) {
+        let damaged = match frame {
+            Frame::RulesDiffer(_) | Frame::Damaged(_) => {
+                self.would_be_marked("what marks is damaged")
+            }
+            Frame::Absent | Frame::Intact => None,
+        };
+        let message = damaged.unwrap_or_else(|| match (&self.entry, self.mark) {
+            (Some(entry), Some(mark)) => format!("{entry}{} marks it {mark}", self.of_group()),
+            (Some(entry), None) => format!("{entry}{} gives it no mark", self.of_group()),
+            (None, _) => "no entry of ours marks it".to_owned(),
+        });
         self.say(Stage::Mark, message);
+    }
+
+    fn would_be_marked(&self, but: &str) -> Option<String> {
+        let (entry, mark) = (self.entry.as_ref()?, self.mark?);
+        Some(format!("{entry}{} would mark it {mark}, but {but}", self.of_group()))
+    }
+
+    fn of_group(&self) -> String {
+        self.group.as_ref().map_or_else(String::new, |group| format!(" of group {group}"))
     }
 
     fn served(

@@ -263,3 +263,24 @@ fn the_way_back_is_that_of_the_method() {
     assert_eq!(known.chosen, ["10.0.0.1:80"]);
     assert!(sentence(&known, Stage::Forward).contains("full NAT"), "{known:#?}");
 }
+
+#[test]
+fn nothing_is_said_to_be_marked_by_what_is_damaged() {
+    let mut world = World::new("rr");
+    let would = "192.0.2.1:80/tcp of group web would mark it 10, but ";
+    world.ruleset.frame = Frame::RulesDiffer(vec!["the jumps are not there".to_owned()]);
+    let said = world.journey(80);
+    assert_eq!(sentence(&said, Stage::Mark), format!("{would}what marks is damaged"));
+    assert_eq!(sentence(&world.journey(81), Stage::Mark), "no entry of ours marks it");
+    world.ruleset.frame = Frame::Intact;
+    let mut said = world.journey(80);
+    assert!(sentence(&said, Stage::Mark).ends_with("of group web marks it 10"));
+    said.misses_its_mark();
+    assert_eq!(
+        sentence(&said, Stage::Mark),
+        format!("{would}a rule before ours keeps it from that")
+    );
+    assert!(!said.is_known);
+    world.remembers("TCP", "198.51.100.7:40000", "192.0.2.1:80", "10.0.0.2:80");
+    assert!(world.journey(80).is_known);
+}

@@ -59,6 +59,10 @@ codes! {
     MarkAsked = "D0303",
     /// An `ip rule` on one of our marks.
     RoutingRule = "D0304",
+    /// A rule lets packets pass before they are marked.
+    MarkMissed = "D0305",
+    /// What marks is not as it was made.
+    MarkerDamaged = "D0306",
     /// A VIP that is no address of this machine.
     VipNotLocal = "D0401",
     /// A VIP for which nobody answers by ARP.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use crate::model::{Family, GroupName, Mark, PortRange, Prefix, Protocol};
 use crate::state::{
-    Destination, DirectorState, Selector, ServiceKey, SettingKey, Settings, VirtualService,
+    Destination, DirectorState, Frame, Selector, ServiceKey, SettingKey, Settings, VirtualService,
 };
 
 /// What mends whatever the configuration says and the machine has not.
@@ -17,6 +17,18 @@ pub struct Subject {
     pub(super) groups: Vec<Traffic>,
     /// What the next apply would set.
     pub(super) pending: Settings,
+    /// What is wrong with what marks, in sentences.
+    pub(super) damage: Vec<String>,
+    /// Who sends, where it is one packet that is asked about.
+    pub(super) client: Option<Client>,
+}
+
+/// A client that is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Client {
+    pub(super) address: IpAddr,
+    /// `None` is any.
+    pub(super) port: Option<u16>,
 }
 
 /// The traffic of one group.
@@ -61,7 +73,7 @@ impl Subject {
             let full_nat = name.as_ref().is_some_and(|name| full_nat.contains(name));
             Traffic { name, full_nat, ..traffic }
         });
-        Self { groups: groups.collect(), pending: Settings::new() }
+        Self { groups: groups.collect(), ..Self::default() }
     }
 
     /// The same with what the next apply would set beside marks and services: where that
@@ -69,6 +81,24 @@ impl Subject {
     #[must_use]
     pub fn before_an_apply_of(self, pending: Settings) -> Self {
         Self { pending, ..self }
+    }
+
+    /// The same where tables, chains and rules that mark were found like this.
+    #[must_use]
+    pub fn marked_by(self, frame: &Frame) -> Self {
+        let damage = match frame {
+            // Before the first apply nothing is there to be damaged.
+            Frame::Absent | Frame::Intact => Vec::new(),
+            Frame::RulesDiffer(found) | Frame::Damaged(found) => found.clone(),
+        };
+        Self { damage, ..self }
+    }
+
+    /// The same for one client: rules that depend on who sends are then known to hold or
+    /// not.
+    #[must_use]
+    pub fn sent_by(self, address: IpAddr, port: Option<u16>) -> Self {
+        Self { client: Some(Client { address, port }), ..self }
     }
 
     /// The command that sets a kernel parameter.

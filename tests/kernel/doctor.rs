@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::lab::{CLIENT, CLIENT_V6, Failure, Kind, Lab, RealServer};
+use crate::lab::{CLIENT, CLIENT_V6, Failure, Kind, Lab, Marks, RealServer};
 use crate::scene::{Fwmarkctl, list, until};
 
 const VIP: &str = "172.18.100.7:80";
@@ -236,6 +236,18 @@ fn marks_in_the_hands_of_others_are_found() {
     let config = web(&lab, "");
     let lab = well(lab, &config);
     let director = lab.director();
+    spoilt_found_mended(&lab, &config, "D0306", || match Marks::of_this_run() {
+        Marks::Nftables => director.nft("flush chain inet fwmarkctl prerouting\n"),
+        Marks::Iptables { variant, .. } => {
+            run(&lab, &format!("iptables-{variant} -t mangle -D PREROUTING -j FWMARKCTL"));
+        }
+    });
+    if let Marks::Iptables { variant, .. } = Marks::of_this_run() {
+        spoilt_found_mended(&lab, &config, "D0305", || {
+            let before = "-t mangle -I PREROUTING -d 172.18.100.7 -j ACCEPT";
+            run(&lab, &format!("iptables-{variant} {before}"));
+        });
+    }
     spoilt_found_mended(&lab, &config, "D0301", || {
         let bit = "table inet other {\nchain pre {\ntype filter hook prerouting priority 0; \
                    tcp dport 80 meta mark set meta mark | 0x100;\n}\n}";

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::lab::{CLIENT, Connection, Director, Failure, Lab, client_v4, client_v6};
+use crate::lab::{CLIENT, Connection, Director, Failure, Lab, Marks, client_v4, client_v6};
 use crate::scene::{Fwmarkctl, MAIL, WEB, WEB_AND_MAIL, until, web_and_mail};
 
 /// What is said of a packet, and whether it gets through.
@@ -126,8 +126,43 @@ fn what_is_lost_is_said_to_be_lost_and_where() {
     assert_eq!((arrives, &gone["end"]), (false, &"not-balanced".into()), "{gone:#}");
     assert!(said(&gone, "service").starts_with("there is no service of mark 25"), "{gone:#}");
     assert_eq!(ask(MAIL), Err(Failure::Refused));
-    // A filter of somebody else's drops it.
+    // A filter of somebody else's drops what this client sends.
     assert!(explain(director, CLIENT, WEB).0);
+    director.nft(&format!(
+        "table inet ban {{\n\
+         chain input {{ type filter hook input priority filter; ip saddr {CLIENT} tcp dport 80 drop; }}\n\
+         }}"
+    ));
+    let (arrives, dropped) = explain(director, CLIENT, WEB);
+    assert!(!arrives, "{dropped:#}");
+    let (arrives, other) = explain(director, &client_v4(1), WEB);
+    assert!(arrives, "{other:#}");
+    assert!(lab.client().tcp(client_v4(1).as_str(), WEB).is_ok());
+    let short = lab.client().patience(Duration::from_secs(1));
+    assert_eq!(short.tcp(CLIENT, WEB), Err(Failure::Timeout));
+    director.nft("delete table inet ban");
+    // It is not marked for want of the rule that calls ours, or for one before it.
+    if let Marks::Iptables { variant, .. } = Marks::of_this_run() {
+        let mangle = |rule: &str| {
+            let words = rule.split(' ');
+            let command = director.command(&format!("iptables-{variant}"));
+            command.args(["-t", "mangle"]).args(words).ok();
+        };
+        for (spoil, mend, code) in [
+            ("-I PREROUTING -s 172.18.100.100 -j ACCEPT", "-D PREROUTING 1", "D0305"),
+            ("-D PREROUTING -j FWMARKCTL", "-A PREROUTING -j FWMARKCTL", "D0306"),
+        ] {
+            mangle(spoil);
+            let (arrives, lost) = explain(director, CLIENT, WEB);
+            assert!(!arrives, "{spoil}: {lost:#}");
+            assert_eq!(lost["findings"][0]["code"], code, "{lost:#}");
+            assert!(said(&lost, "mark").contains("would mark it"), "{lost:#}");
+            assert_eq!(ask(WEB), Err(Failure::Refused), "{spoil}");
+            mangle(mend);
+            assert!(explain(director, CLIENT, WEB).0, "{mend}");
+        }
+    }
+    // A filter of somebody else's drops it.
     director.nft(
         "table inet filter {\n\
          chain input { type filter hook input priority filter; policy accept; tcp dport 80 drop; }\n\

@@ -13,7 +13,7 @@ use crate::cli::real::lingering::known_clients_expire;
 use crate::error::{Error, Exit};
 use crate::journey::{Candidate, End, Facts, Journey, Packet, Stage, Step};
 use crate::model::{GroupName, PortRange, Prefix};
-use crate::preflight::{Finding, Scene, Severity, Sources, Subject, Unchecked, examine};
+use crate::preflight::{Code, Finding, Scene, Severity, Sources, Subject, Unchecked, examine};
 use crate::state::{DirectorState, MarkKey, Observation, ServiceKey, ServiceTable};
 use crate::transaction::Cause;
 
@@ -57,8 +57,13 @@ pub(super) fn run(context: &mut Context, packet: &Packet) -> Result<Exit, Error>
         entries: &entries,
         quiescent_expire: known_clients_expire(),
     };
-    let journey = Journey::of(packet, facts);
+    let mut journey = Journey::of(packet, facts);
     let report = examined(packet, &observed, &services, &journey);
+    let is_missed =
+        |finding: &Finding| finding.code == Code::MarkMissed && finding.severity == Severity::Stops;
+    if report.0.iter().any(is_missed) {
+        journey.misses_its_mark();
+    }
     let stops = report.0.iter().any(|finding| finding.severity == Severity::Stops);
     if context.output.is_json() {
         let document = Document {
@@ -123,9 +128,15 @@ fn examined(
         journey.group.iter().filter(|_| replaced).cloned().collect();
     let ours = observed.services.iter().filter(|(_, service)| service.recorded);
     let ours = ours.map(|(key, _)| *key).collect();
-    let scene = Scene::read(Subject::of(&state, &full_nat), ours, &Sources::default());
+    let subject = Subject::of(&state, &full_nat)
+        .marked_by(&observed.ruleset.frame)
+        .sent_by(packet.client, packet.client_port);
+    let scene = Scene::read(subject, ours, &Sources::default());
     let mut report = examine(&scene);
-    report.findings.retain(|finding| finding.severity != Severity::Note);
+    report.findings.retain(|Finding { code, severity, .. }| {
+        let is_of_mark = matches!(code, Code::MarkMissed | Code::MarkerDamaged);
+        *severity != Severity::Note && !(is_of_mark && journey.is_known)
+    });
     (report.findings, report.unchecked)
 }
 

@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 
 use crate::model::{Family, Mark, PortRange, Prefix};
-use crate::preflight::filter::ChainId;
+use crate::preflight::filter::{Chain, ChainId, jump_to_ours};
+use crate::render::iptables::MARKS;
 
 /// Which packets are let pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,17 +19,38 @@ pub(super) enum Which {
 
 /// The command that puts a rule in front of all others of the chain. To accept there ends
 /// this chain only: others still have their say.
-pub(super) fn command(chain: &ChainId, which: Which) -> String {
+/// With a client only what that one sends, or is answered.
+pub(super) fn command(chain: &ChainId, which: Which, client: Option<IpAddr>) -> String {
     let ChainId { origin, table, name } = chain;
+    let is_answer = matches!(which, Which::From { .. });
     match (chain.iptables(), origin) {
         (Some(tool), _) => {
-            format!("{tool} -t {table} -I {name} {} -j ACCEPT", of_iptables(which))
+            let end = if is_answer { "-d" } else { "-s" };
+            let only = client.map_or_else(String::new, |client| format!("{end} {client} "));
+            format!("{tool} -t {table} -I {name} {only}{} -j ACCEPT", of_iptables(which))
         }
         (None, crate::preflight::filter::Origin::Nft(family)) => {
-            format!("nft insert rule {family} {table} {name} {} accept", of_nft(which))
+            let end = if is_answer { "daddr" } else { "saddr" };
+            let only = client.map_or_else(String::new, |client| {
+                format!("{} {end} {client} ", word(Family::of(client)))
+            });
+            format!("nft insert rule {family} {table} {name} {only}{} accept", of_nft(which))
         }
         (None, crate::preflight::filter::Origin::Legacy(_)) => String::new(),
     }
+}
+
+/// The commands that put the call of our chain in front of every other rule: a new one
+/// first, and then the one away that there was, so that no packet misses both.
+pub(super) fn to_the_front(chain: &Chain) -> Vec<String> {
+    let ChainId { table, name, .. } = &chain.id;
+    let (Some(tool), Some(number)) = (chain.id.iptables(), jump_to_ours(chain)) else {
+        return Vec::new();
+    };
+    vec![
+        format!("{tool} -t {table} -I {name} -j {MARKS}"),
+        format!("{tool} -t {table} -D {name} {}", number + 1),
+    ]
 }
 
 fn protocol(number: u8) -> String {
@@ -45,12 +67,16 @@ fn has_ports(number: u8) -> bool {
     matches!(number, 6 | 17 | 132)
 }
 
+/// How nft calls a header.
+fn word(family: Family) -> &'static str {
+    if family == Family::Ipv4 { "ip" } else { "ip6" }
+}
+
 fn of_nft(which: Which) -> String {
-    let ip = |family: Family| if family == Family::Ipv4 { "ip" } else { "ip6" };
     match which {
         Which::Marked(mark) => format!("meta mark {mark}"),
         Which::To { destination, protocol: number, ports } => {
-            let address = format!("{} daddr {destination}", ip(destination.family()));
+            let address = format!("{} daddr {destination}", word(destination.family()));
             let name = protocol(number);
             match ports {
                 any if any.is_any() || !has_ports(number) => {
@@ -60,7 +86,7 @@ fn of_nft(which: Which) -> String {
             }
         }
         Which::From { source, protocol: number, port } => {
-            let address = format!("{} saddr {source}", ip(Family::of(source)));
+            let address = format!("{} saddr {source}", word(Family::of(source)));
             let name = protocol(number);
             match port {
                 Some(port) => format!("{address} {name} sport {port}"),

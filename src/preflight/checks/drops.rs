@@ -71,6 +71,11 @@ pub(super) fn finding(code: Code, severity: Severity, place: &str, victims: Vict
             format!("{place} {} packets to {flows} elsewhere", verb("leads", "lead")),
             "a packet that has another destination at input is none of the VIP any more",
         ),
+        Code::MarkMissed => (
+            format!("{place} {} packets to {flows} pass unmarked", verb("lets", "let")),
+            "it stands before our rule in the same chain, and what it accepts leaves the chain: \
+             without a mark no virtual service of the group takes it",
+        ),
         _ => {
             let (rule, value) = place.rsplit_once(" to ").unwrap_or((place, "another"));
             (

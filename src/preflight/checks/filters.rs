@@ -7,19 +7,27 @@
 //! What IPVS sends to real servers passes the output hook, untracked (`ip_vs_notrack`).
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
-use super::accept::{Which, command};
+use super::accept::{Which, command, to_the_front};
 use super::drops::{Victims, finding, place};
 use crate::model::{Family, PortRange, Prefix, Protocol, Tunnel};
 use crate::preflight::codes::Code;
 use crate::preflight::filter::{CtState, Doubt, Event, Hook, Kind, Packet, Ruleset, flags, walk};
 use crate::preflight::finding::{Report, Severity};
 use crate::preflight::scene::{Link, Route, Scene};
-use crate::preflight::subject::{Flow, Traffic};
+use crate::preflight::subject::{Client, Flow, Traffic};
 use crate::state::{Destination, Method};
 
 /// What is the matter, and where: one finding each.
 type Cause = (Code, Severity, String);
+
+/// Who sends a packet.
+#[derive(Clone, Copy)]
+enum Of {
+    Client,
+    Server,
+}
 
 /// What was found so far.
 struct Search<'a> {
@@ -73,9 +81,11 @@ impl Search<'_> {
             packet.arrives_by.clone_from(&device);
             packet
         };
+        let client = self.scene.subject.client;
         let mark = flow.mark.map(crate::model::Mark::get);
-        let pass = |packet| walk(self.ruleset, packet, &[Hook::Prerouting, Hook::Input], mark);
-        let events = pass(packet(flags::SYN, Some(CtState::New)));
+        let hooks = [Hook::Prerouting, Hook::Input];
+        let events =
+            self.pass(packet(flags::SYN, Some(CtState::New)), client, Of::Client, &hooks, mark);
         let mut seen = Vec::new();
         let which = |event: &Event| match flow.mark {
             Some(mark) if event.marked => Which::Marked(mark),
@@ -85,13 +95,14 @@ impl Search<'_> {
                 ports: flow.ports,
             },
         };
-        for event in &events {
+        for (event, whose) in &events {
             let code = match event.kind {
                 Kind::Dropped => Code::FilterDropsNew,
                 Kind::Diverted => Code::Diverted,
                 Kind::Marked(_) => Code::MarkChanged,
+                Kind::Missed => Code::MarkMissed,
             };
-            self.note(code, event, traffic, flow, which(event));
+            self.note(code, event, traffic, flow, (which(event), *whose));
             seen.push(place(event));
         }
         if flow.protocol != Protocol::Tcp {
@@ -106,11 +117,11 @@ impl Search<'_> {
             (true, true) => (None, None),
         };
         for (tcp, state) in [(flags::ACK, later), (flags::FIN | flags::ACK, closing)] {
-            let pass =
-                walk(self.ruleset, packet(tcp, state), &[Hook::Prerouting, Hook::Input], mark);
-            for event in pass.iter().filter(|event| event.kind == Kind::Dropped) {
+            let events = self.pass(packet(tcp, state), client, Of::Client, &hooks, mark);
+            for (event, whose) in events.iter().filter(|(event, _)| event.kind == Kind::Dropped) {
                 if !seen.contains(&place(event)) {
-                    self.note(Code::FilterDropsLater, event, traffic, flow, which(event));
+                    let which = (which(event), *whose);
+                    self.note(Code::FilterDropsLater, event, traffic, flow, which);
                 }
             }
         }
@@ -148,7 +159,11 @@ impl Search<'_> {
         packet.is_local = false;
         packet.leaves_by = device(self.scene.link(*index));
         let mark = flow.mark.map(crate::model::Mark::get);
-        for event in walk(self.ruleset, packet, &[Hook::Output, Hook::Postrouting], mark) {
+        // In a tunnel it is the director that sends. What replaces the source comes last.
+        let keeps_source = matches!(destination.method, Method::DirectRouting | Method::Nat);
+        let client = self.scene.subject.client.filter(|_| keeps_source && !traffic.full_nat);
+        let hooks = [Hook::Output, Hook::Postrouting];
+        for (event, whose) in self.pass(packet, client, Of::Client, &hooks, mark) {
             if event.kind == Kind::Dropped {
                 let ports = match to_port.map(PortRange::single) {
                     Some(Ok(ports)) => ports,
@@ -158,7 +173,7 @@ impl Search<'_> {
                     Some(mark) => Which::Marked(mark),
                     None => Which::To { destination: Prefix::host(to), protocol, ports },
                 };
-                self.note(Code::FilterDropsForwarded, &event, traffic, flow, which);
+                self.note(Code::FilterDropsForwarded, &event, traffic, flow, (which, whose));
             }
         }
     }
@@ -180,30 +195,74 @@ impl Search<'_> {
             (false, Protocol::Tcp) => CtState::Invalid,
             (false, _) => CtState::New,
         };
-        let packet = Packet::to(server, flow.protocol.number()).sent_by(server).answering();
-        let mut packet = packet.being(flags::SYN | flags::ACK, state);
+        let packet = Packet::to(server, flow.protocol.number()).sent_by(server);
+        let mut packet = packet.answering(None).being(flags::SYN | flags::ACK, state);
         if let Some(port) = port {
             packet = packet.with_source_port(port);
         }
         packet.arrives_by = device(self.scene.link(*index));
         packet.leaves_by = device(self.scene.entrance(flow.vip()));
         let protocol = flow.protocol.number();
-        for event in walk(self.ruleset, packet, &[Hook::Prerouting, Hook::Forward], None) {
+        // With full NAT the director seems to be the client until conntrack undoes it.
+        let client = self.scene.subject.client.filter(|_| !traffic.full_nat);
+        let hooks = [Hook::Prerouting, Hook::Forward];
+        for (event, whose) in self.pass(packet, client, Of::Server, &hooks, None) {
             if event.kind == Kind::Dropped {
                 let which = Which::From { source: server, protocol, port };
-                self.note(Code::FilterDropsAnswers, &event, traffic, flow, which);
+                self.note(Code::FilterDropsAnswers, &event, traffic, flow, (which, whose));
             }
         }
     }
 
-    fn note(&mut self, code: Code, event: &Event, traffic: &Traffic, flow: &Flow, which: Which) {
+    /// What happens to a packet of anybody, or of this client; with each event the client
+    /// to whom it happens because of who it is. A remedy is for that one alone.
+    fn pass(
+        &self,
+        packet: Packet,
+        client: Option<Client>,
+        of: Of,
+        hooks: &[Hook],
+        mark: Option<u32>,
+    ) -> Vec<(Event, Option<IpAddr>)> {
+        let to_all = walk(self.ruleset, packet.clone(), hooks, mark);
+        let Some(Client { address, port }) = client else {
+            return to_all.into_iter().map(|event| (event, None)).collect();
+        };
+        let packet = match (of, port) {
+            (Of::Client, Some(port)) => packet.sent_by(address).with_source_port(port),
+            (Of::Client, None) => packet.sent_by(address),
+            (Of::Server, Some(port)) => packet.answering(Some(address)).with_port(port),
+            (Of::Server, None) => packet.answering(Some(address)),
+        };
+        let to_it = walk(self.ruleset, packet, hooks, mark).into_iter();
+        to_it
+            .map(|event| {
+                let is_for_all = to_all.contains(&event);
+                (event, (!is_for_all).then_some(address))
+            })
+            .collect()
+    }
+
+    fn note(
+        &mut self,
+        code: Code,
+        event: &Event,
+        traffic: &Traffic,
+        flow: &Flow,
+        (which, client): (Which, Option<IpAddr>),
+    ) {
         let severity = if event.doubt == Doubt::None { Severity::Stops } else { Severity::MayStop };
         let victims = self.found.entry((code, severity, place(event))).or_default();
         victims.groups.extend(traffic.name.clone());
         victims.flows.insert(flow.name());
-        let command = command(&event.base, which);
-        if !victims.remedy.contains(&command) {
-            victims.remedy.push(command);
+        let commands = match code {
+            Code::MarkMissed => self.ruleset.chain(&event.base).map_or_else(Vec::new, to_the_front),
+            _ => vec![command(&event.base, which, client)],
+        };
+        for command in commands {
+            if !victims.remedy.contains(&command) {
+                victims.remedy.push(command);
+            }
         }
     }
 }

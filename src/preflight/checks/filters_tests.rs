@@ -4,6 +4,7 @@ use super::invented::{codes, forward, ip, leads, machine, out, remedy};
 use crate::model::{Family, Tunnel, TunnelChecksum};
 use crate::preflight::filter::{Ruleset, parse};
 use crate::preflight::scene::Scene;
+use crate::preflight::subject::Client;
 use crate::state::Method;
 
 /// The machine with these rules of legacy iptables in its table filter.
@@ -137,4 +138,105 @@ fn other_destinations_and_other_marks_are_seen() {
     // The same mark again changes nothing, but is one of ours in other hands.
     let same = mangle("-A INPUT -p tcp -j MARK --set-xmark 0xa/0xffffffff");
     assert_eq!(codes(&same), ["D0302 may-stop web"]);
+}
+
+/// The table mangle with our chain, and rules before the one that calls it.
+fn called_behind(rules: &str) -> Scene {
+    with_chains(&format!(
+        "*mangle\n:PREROUTING ACCEPT [0:0]\n:FWMARKCTL - [0:0]\n:USER - [0:0]\n{rules}\n\
+         -A PREROUTING -j FWMARKCTL\n\
+         -A FWMARKCTL -d 172.18.100.7/32 -p tcp -m tcp --dport 80 -j MARK --set-xmark 0xa/0xffffffff\n"
+    ))
+}
+
+/// ACCEPT ends the built-in chain of the table, and with it what comes behind.
+#[test]
+fn what_leaves_the_chain_before_our_rule_is_not_marked() {
+    let accept = called_behind("-A PREROUTING -d 172.18.100.7/32 -j ACCEPT");
+    assert_eq!(codes(&accept), ["D0305 stops web"]);
+    assert_eq!(
+        crate::preflight::checks::examine(&accept).findings[0].remedy,
+        [
+            "iptables-legacy -t mangle -I PREROUTING -j FWMARKCTL",
+            "iptables-legacy -t mangle -D PREROUTING 3"
+        ]
+    );
+    let stops = ["D0305 stops web"];
+    assert_eq!(codes(&called_behind("-A PREROUTING -p tcp -j RETURN")), stops);
+    assert_eq!(codes(&called_behind("-A PREROUTING -g USER")), stops);
+    assert_eq!(codes(&called_behind("-A PREROUTING -j USER\n-A USER -j ACCEPT")), stops);
+    let doubtful = called_behind("-A PREROUTING -m recent --rcheck -j ACCEPT");
+    assert_eq!(codes(&doubtful), ["D0305 may-stop web"]);
+    for harmless in [
+        "-A PREROUTING -d 172.18.100.8/32 -j ACCEPT",
+        "-A PREROUTING -p udp -j ACCEPT",
+        "-A PREROUTING -j USER\n-A USER -j RETURN",
+        // Some clients are meant to be left out.
+        "-A PREROUTING -s 192.0.2.0/24 -j ACCEPT",
+        // What comes behind ours is too late to matter.
+        "-A PREROUTING -j FWMARKCTL\n-A PREROUTING -d 172.18.100.7/32 -j ACCEPT",
+    ] {
+        assert!(codes(&called_behind(harmless)).is_empty(), "{harmless}");
+    }
+    // Another table's chain ends by itself.
+    let raw = "*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -j ACCEPT\n";
+    let scene = with_chains(&format!(
+        "{raw}*mangle\n:PREROUTING ACCEPT [0:0]\n\
+        :FWMARKCTL - [0:0]\n-A PREROUTING -j FWMARKCTL\n"
+    ));
+    assert!(codes(&scene).is_empty());
+}
+
+/// The scene, asked about for one client.
+fn asked_for(mut scene: Scene, client: &str, port: Option<u16>) -> Scene {
+    scene.subject.client = Some(Client { address: ip(client), port });
+    scene
+}
+
+#[test]
+fn a_client_that_is_known_meets_the_rules_for_it() {
+    let input = |policy: &str, rules: &str, client: &str, port: Option<u16>| {
+        asked_for(filtered([policy, "ACCEPT", "ACCEPT"], rules), client, port)
+    };
+    let drops = "-A INPUT -s 10.50.0.2/32 -j DROP";
+    let dropped = input("ACCEPT", drops, "10.50.0.2", None);
+    assert_eq!(codes(&dropped), ["D0201 stops web"]);
+    // What keeps one client out is not opened for all.
+    assert_eq!(
+        remedy(&dropped),
+        "iptables-legacy -t filter -I INPUT -s 10.50.0.2 -m mark --mark 10 -j ACCEPT"
+    );
+    assert!(codes(&input("ACCEPT", drops, "10.50.0.3", None)).is_empty());
+    let network = "-A INPUT -s 10.50.0.0/24 -p tcp -m tcp --dport 80 -j ACCEPT";
+    assert!(codes(&input("DROP", network, "10.50.0.2", None)).is_empty());
+    assert_eq!(codes(&input("DROP", network, "10.51.0.2", None)), ["D0201 stops web"]);
+    let all = input("DROP", "", "10.50.0.2", None);
+    assert_eq!(remedy(&all), "iptables-legacy -t filter -I INPUT -m mark --mark 10 -j ACCEPT");
+    let ports = "-A INPUT -p tcp -m tcp --sport 4000 -j DROP";
+    assert_eq!(codes(&input("ACCEPT", ports, "10.50.0.2", Some(4000))), ["D0201 stops web"]);
+    assert!(codes(&input("ACCEPT", ports, "10.50.0.2", Some(4001))).is_empty());
+    // Before our rule too.
+    let before =
+        |client| asked_for(called_behind("-A PREROUTING -s 10.50.0.2 -j ACCEPT"), client, None);
+    assert_eq!(codes(&before("10.50.0.2")), ["D0305 stops web"]);
+    assert!(codes(&before("10.50.0.3")).is_empty());
+}
+
+#[test]
+fn a_client_that_is_known_is_who_sends_what_is_forwarded_and_gets_the_answer() {
+    let output = filtered(["ACCEPT"; 3], "-A OUTPUT -s 10.50.0.0/24 -j DROP");
+    assert!(codes(&output).is_empty());
+    assert_eq!(codes(&asked_for(output.clone(), "10.50.0.2", None)), ["D0203 stops web"]);
+    // In a tunnel it is the director that sends.
+    let mut tunnel = asked_for(output, "10.50.0.2", None);
+    forward(&mut tunnel, Method::Tunnel(Tunnel::Ipip));
+    tunnel.links[1].mtu = 9000;
+    assert!(codes(&tunnel).is_empty(), "{:?}", codes(&tunnel));
+    let mut nat = filtered(["ACCEPT"; 3], "-A FORWARD -d 10.50.0.0/24 -p tcp --dport 4000 -j DROP");
+    forward(&mut nat, Method::Nat);
+    nat.addresses.remove(0);
+    assert!(codes(&nat).is_empty());
+    let asked = |port| asked_for(nat.clone(), "10.50.0.2", Some(port));
+    assert_eq!(codes(&asked(4000)), ["D0204 stops web"]);
+    assert!(codes(&asked(4001)).is_empty());
 }

@@ -9,8 +9,10 @@ use crate::preflight::codes::Code;
 use crate::preflight::filter::{ChainId, Origin, Step, Uses, Verdict, uses};
 use crate::preflight::finding::{Finding, Report, Severity};
 use crate::preflight::scene::{Route, RoutingRule, Scene};
+use crate::preflight::subject::{APPLY, Traffic};
 
 pub(super) fn check(scene: &Scene, report: &mut Report) {
+    damage(scene, report);
     filters(scene, report);
     let (vips, marks) = (scene.subject.vips(), scene.subject.marks());
     for rule in scene.rules.iter().filter(|rule| !rule.is_ours()) {
@@ -20,6 +22,25 @@ pub(super) fn check(scene: &Scene, report: &mut Report) {
             }
         }
     }
+}
+
+/// What marks is not as it was made. Which packets that concerns is not worked out.
+fn damage(scene: &Scene, report: &mut Report) {
+    let subject = &scene.subject;
+    let is_marked = |traffic: &&Traffic| traffic.flows.iter().any(|flow| flow.mark.is_some());
+    let mut marked = subject.groups.iter().filter(is_marked).peekable();
+    if subject.damage.is_empty() || marked.peek().is_none() {
+        return;
+    }
+    report.add(Finding {
+        code: Code::MarkerDamaged,
+        severity: Severity::Stops,
+        groups: marked.filter_map(|traffic| traffic.name.clone()).collect(),
+        what: format!("what marks is damaged: {}", subject.damage.join("; ")),
+        why: "without their mark packets meet no virtual service of the group".to_owned(),
+        remedy: vec![APPLY.to_owned()],
+        on_real_server: Vec::new(),
+    });
 }
 
 /// Rules of packet filters, whatever packets they are for.
@@ -139,6 +160,7 @@ mod tests {
     use crate::preflight::checks::invented::{VIP, codes, leads, machine, out, remedy};
     use crate::preflight::filter::{Ruleset, parse};
     use crate::preflight::scene::{Route, RoutingRule};
+    use crate::state::Frame;
 
     #[test]
     fn a_rule_that_asks_for_our_mark_is_a_note_unless_it_lets_it_pass() {
@@ -173,6 +195,27 @@ mod tests {
         assert!(codes(&scene).is_empty());
         scene.rules[0].mark = 11;
         assert!(codes(&scene).is_empty());
+    }
+
+    #[test]
+    fn what_marks_has_to_be_as_it_was_made() {
+        let frames = [
+            (Frame::Intact, false),
+            (Frame::Absent, false),
+            (Frame::RulesDiffer(vec!["the chain prerouting has no rules".to_owned()]), true),
+            (Frame::Damaged(vec!["the chain prerouting is missing".to_owned()]), true),
+        ];
+        for (frame, is_found) in frames {
+            let mut scene = machine();
+            scene.subject = scene.subject.marked_by(&frame);
+            assert_eq!(codes(&scene), ["D0306 stops web"][..usize::from(is_found)], "{frame:?}");
+            if is_found {
+                assert_eq!(remedy(&scene), "fwmarkctl apply");
+            }
+            // Services by address need no mark.
+            scene.subject.groups[0].flows[0].mark = None;
+            assert!(codes(&scene).iter().all(|code| !code.starts_with("D0306")));
+        }
     }
 
     /// As `vips = "route"` in `[director]` has them.

@@ -19,5 +19,5 @@ pub(super) use legacy::parse;
 pub(super) use packet::{CtState, Packet, flags};
 pub(super) use ruleset::{Chain, ChainId, Hook, Origin, Ruleset, Set, Step, Verdict};
 pub(super) use run::Doubt;
-pub(super) use walk::{Event, Kind, walk};
+pub(super) use walk::{Event, Kind, jump_to_ours, walk};
 pub(super) use words::{Uses, uses};

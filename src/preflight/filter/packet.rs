@@ -75,10 +75,13 @@ impl Packet {
         self
     }
 
-    /// To anybody: an answer.
-    pub(in crate::preflight) fn answering(mut self) -> Self {
+    /// An answer: to anybody, or to a client that is known.
+    pub(in crate::preflight) fn answering(mut self, client: Option<IpAddr>) -> Self {
         let (start, length) = if self.family == Family::Ipv4 { (16, 4) } else { (24, 16) };
         self.network[start..start + length].fill(Byte::Varies);
+        if let Some(client) = client {
+            self.address(start, client);
+        }
         self.is_local = false;
         self
     }

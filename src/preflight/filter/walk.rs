@@ -21,6 +21,8 @@ pub(in crate::preflight) enum Kind {
     Diverted,
     /// It gets another mark than ours, after ours.
     Marked(Option<u32>),
+    /// It leaves the chain that calls ours before it comes there.
+    Missed,
 }
 
 /// Something that happens to the packet, and where.
@@ -50,8 +52,15 @@ pub(in crate::preflight) fn walk(
 ) -> Vec<Event> {
     // What does not come in by prerouting has its mark already, or will never have one.
     let marked = hooks.first() != Some(&Hook::Prerouting);
-    let mut walk =
-        Walk { ruleset, mark, marked, doubt: Doubt::None, is_tie: false, events: Vec::new() };
+    let mut walk = Walk {
+        ruleset,
+        mark,
+        marked,
+        doubt: Doubt::None,
+        is_tie: false,
+        calls_ours: false,
+        events: Vec::new(),
+    };
     if marked {
         packet.mark = mark.or(packet.mark);
     }
@@ -70,6 +79,8 @@ struct Walk<'a> {
     doubt: Doubt,
     /// Whether this chain may come before ours: same priority, and nobody tells.
     is_tie: bool,
+    /// Whether this chain is the one that calls ours: the table of iptables at prerouting.
+    calls_ours: bool,
     events: Vec<Event>,
 }
 
@@ -113,6 +124,7 @@ impl Walk<'_> {
                 && base.priority == PRIORITY_OF_OURS
                 && chain.order.is_none()
                 && !jumps_to_ours(chain);
+            self.calls_ours = hook == Hook::Prerouting && jumps_to_ours(chain);
             match self.chain(chain, &place, packet, Doubt::None, DEPTH) {
                 End::Gone => return false,
                 End::Through if base.drops => {
@@ -150,6 +162,15 @@ impl Walk<'_> {
         });
     }
 
+    /// Notes that a rule ends the base chain. Where ours would have been called behind it,
+    /// the packet goes on without a mark.
+    fn ends(&mut self, doubt: Doubt, place: &Place<'_>, handle: u64) {
+        // Some clients are left out: that is its purpose.
+        if self.calls_ours && !self.marked && self.mark.is_some() && doubt != Doubt::Clients {
+            self.event(Kind::Missed, doubt, place, Some(handle));
+        }
+    }
+
     /// Through the rules of a chain; `here` is how doubtful it is that the packet comes
     /// there. What is doubtful never ends the way.
     fn chain(
@@ -184,10 +205,23 @@ impl Walk<'_> {
                 Verdict::Queue => {
                     self.event(Kind::Diverted, Doubt::Unknown, place, Some(rule.handle));
                 }
-                Verdict::Accept if sure => return End::Accepted,
-                Verdict::Accept => self.doubt = self.doubt.max(run.doubt),
-                Verdict::Return if sure => return End::Through,
-                Verdict::Return => here = here.max(run.doubt),
+                Verdict::Accept => {
+                    self.ends(run.doubt, place, rule.handle);
+                    if sure {
+                        return End::Accepted;
+                    }
+                    self.doubt = self.doubt.max(run.doubt);
+                }
+                Verdict::Return => {
+                    // In a chain that was jumped to it leads back.
+                    if place.chain == place.base {
+                        self.ends(run.doubt, place, rule.handle);
+                    }
+                    if sure {
+                        return End::Through;
+                    }
+                    here = here.max(run.doubt);
+                }
                 Verdict::Jump(ref name) | Verdict::Goto(ref name) => {
                     let id = chain.id.sibling(name);
                     let target = self.ruleset.chain(&id).filter(|_| depth > 0);
@@ -205,6 +239,9 @@ impl Walk<'_> {
                     match self.chain(target, &inner, packet, run.doubt, depth - 1) {
                         End::Through => {}
                         end => return end,
+                    }
+                    if matches!(verdict, Verdict::Goto(_)) && place.chain == place.base {
+                        self.ends(run.doubt, place, rule.handle);
                     }
                     match verdict {
                         Verdict::Goto(_) if sure => return End::Through,
@@ -307,8 +344,13 @@ impl Walk<'_> {
     }
 }
 
+/// The number of the rule by which a chain of iptables calls the one that marks for us.
+pub(in crate::preflight) fn jump_to_ours(chain: &Chain) -> Option<usize> {
+    let jumps = |step: &Step| matches!(step, Step::Verdict(Verdict::Jump(name)) if chain.id.sibling(name).is_ours());
+    chain.rules.iter().position(|rule| rule.steps.iter().any(jumps)).map(|place| place + 1)
+}
+
 /// Whether a chain of iptables calls the one that marks for us.
 fn jumps_to_ours(chain: &Chain) -> bool {
-    let jumps = |step: &Step| matches!(step, Step::Verdict(Verdict::Jump(name)) if chain.id.sibling(name).is_ours());
-    chain.rules.iter().any(|rule| rule.steps.iter().any(jumps))
+    jump_to_ours(chain).is_some()
 }
