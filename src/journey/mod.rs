@@ -213,8 +213,9 @@ impl Journey {
         let Some(message) = self.would_be_marked("a rule before ours keeps it from that") else {
             return;
         };
-        let step = self.steps.iter_mut().find(|step| step.stage == Stage::Mark);
-        step.into_iter().for_each(|step| step.message.clone_from(&message));
+        if let Some(step) = self.steps.iter_mut().find(|step| step.stage == Stage::Mark) {
+            step.message = message;
+        }
     }
 
     fn marked(&mut self, frame: &Frame) {

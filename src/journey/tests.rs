@@ -267,10 +267,10 @@ fn the_way_back_is_that_of_the_method() {
 #[test]
 fn nothing_is_said_to_be_marked_by_what_is_damaged() {
     let mut world = World::new("rr");
-    let would = "192.0.2.1:80/tcp of group web would mark it 10, but ";
+    let but_for = "192.0.2.1:80/tcp of group web would mark it 10, but ";
     world.ruleset.frame = Frame::RulesDiffer(vec!["the jumps are not there".to_owned()]);
     let said = world.journey(80);
-    assert_eq!(sentence(&said, Stage::Mark), format!("{would}what marks is damaged"));
+    assert_eq!(sentence(&said, Stage::Mark), format!("{but_for}what marks is damaged"));
     assert_eq!(sentence(&world.journey(81), Stage::Mark), "no entry of ours marks it");
     world.ruleset.frame = Frame::Intact;
     let mut said = world.journey(80);
@@ -278,7 +278,7 @@ fn nothing_is_said_to_be_marked_by_what_is_damaged() {
     said.misses_its_mark();
     assert_eq!(
         sentence(&said, Stage::Mark),
-        format!("{would}a rule before ours keeps it from that")
+        format!("{but_for}a rule before ours keeps it from that")
     );
     assert!(!said.is_known);
     world.remembers("TCP", "198.51.100.7:40000", "192.0.2.1:80", "10.0.0.2:80");

@@ -329,7 +329,9 @@ fn fill(
 
 /// Removes what was filled and is not looked into.
 fn empty_next(banks: &BTreeMap<Family, Bank>) {
-    banks.iter().for_each(|(family, bank)| empty(*family, *bank));
+    for (family, bank) in banks {
+        empty(*family, *bank);
+    }
 }
 
 /// Removes the sets of a bank that nothing uses. Those that cannot be removed now are
