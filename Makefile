@@ -1,5 +1,5 @@
 # make demo    all the set-up, then the main job, shown to a newcomer
-# make test    all the set-up, then every check and every test
+# make test    all the set-up, then the checks and the tests
 # make bench   the figures of docs/performance.md
 # make packages  a Debian package and an RPM, in target/packages
 #
