@@ -31,7 +31,8 @@ struct Summary {
 
 pub(super) fn run(context: &mut Context, only: &[String]) -> Result<Exit, Error> {
     // Without any configuration there is still a kernel to look at.
-    let configured = !context.global.config.is_empty() || Path::new("/etc/fwmarkctl").exists();
+    let configured = !context.global.config.is_empty()
+        || crate::config::Sources::default_location(Path::new("/")).is_there();
     let desired = if configured {
         let (config, compiled) = context.load_and_compile()?;
         Some((full_nat(&config.groups), compiled.state))

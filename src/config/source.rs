@@ -43,6 +43,19 @@ impl Sources {
         Self::Default { main: folder.join("fwmarkctl.toml"), groups: folder.join("groups.d") }
     }
 
+    /// Whether there is a configuration: folders that hold none, as a package may leave them,
+    /// are as good as no folders. What was named or cannot be looked at counts as there.
+    pub fn is_there(&self) -> bool {
+        let Self::Default { main, groups } = self else { return true };
+        let missing = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+        let is_toml = |entry: io::Result<std::fs::DirEntry>| {
+            entry.map_or(true, |it| it.path().extension().is_some_and(|it| it == "toml"))
+        };
+        main.symlink_metadata().map_or_else(|error| !missing(&error), |_| true)
+            || std::fs::read_dir(groups)
+                .map_or_else(|error| !missing(&error), |mut entries| entries.any(is_toml))
+    }
+
     /// One file.
     pub fn file(path: impl Into<PathBuf>) -> Self {
         Self::Files(vec![Input::File(path.into())])
@@ -290,4 +303,27 @@ fn read_text(
         return None;
     }
     Some(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_without_a_configuration_are_none() {
+        let root = tempfile::tempdir().expect("a folder");
+        let sources = Sources::default_location(root.path());
+        assert!(!sources.is_there());
+        let groups = root.path().join("etc/fwmarkctl/groups.d");
+        std::fs::create_dir_all(&groups).expect("writable");
+        std::fs::write(groups.join("README"), "").expect("writable");
+        assert!(!sources.is_there());
+        std::fs::write(groups.join("web.toml"), "").expect("writable");
+        assert!(sources.is_there());
+        std::fs::remove_file(groups.join("web.toml")).expect("there");
+        std::os::unix::fs::symlink("nowhere", root.path().join("etc/fwmarkctl/fwmarkctl.toml"))
+            .expect("writable");
+        assert!(sources.is_there(), "what leads nowhere is told");
+        assert!(Sources::text("").is_there());
+    }
 }
