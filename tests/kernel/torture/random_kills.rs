@@ -38,11 +38,11 @@ fn an_apply_that_is_killed_at_any_moment_is_undone_or_finished() {
     };
     let mut row = configs(12);
     let mut held = row.next().unwrap();
-    run(&["apply"], &held.text).ok();
+    run(&["apply", "--yes"], &held.text).ok();
     let began = Instant::now();
     let measured = 6;
     for config in row.by_ref().take(measured) {
-        run(&["apply"], &config.text).ok();
+        run(&["apply", "--yes"], &config.text).ok();
         held = config;
     }
     let typical = began.elapsed() / u32::try_from(measured).unwrap();
@@ -62,7 +62,7 @@ fn an_apply_that_is_killed_at_any_moment_is_undone_or_finished() {
         // way there takes the longest and writes nothing.
         let span = &mut spans[round as usize % 2];
         let holder = lock_holder(&machine);
-        let apply = run(&["apply"], &wanted.text).spawn();
+        let apply = run(&["apply", "--yes"], &wanted.text).spawn();
         if round % 2 == 1 {
             let deadline = Instant::now() + Duration::from_secs(60);
             while lock_holder(&machine) == holder {
@@ -102,7 +102,7 @@ fn an_apply_that_is_killed_at_any_moment_is_undone_or_finished() {
         }
         // Now and then the next one is let alone; else it is the one that is killed next.
         if round % 8 == 0 {
-            run(&["apply"], &wanted.text).ok();
+            run(&["apply", "--yes"], &wanted.text).ok();
             assert_eq!(machine.which([&wanted.state]), Some(0), "round {round}: the next apply");
         }
         if found == Some(1) || round % 8 == 0 {
