@@ -83,7 +83,7 @@ pub(super) fn run(context: &mut Context, options: &PlanOptions) -> Result<Exit, 
 pub(super) fn foreseen(context: &mut Context, to: &DirectorState) -> Result<Exit, Error> {
     let observed = context.observe(to)?;
     let plan = Plan::between(&observed, to);
-    let generation = observed.ruleset.ledger.record.map(|record| record.generation);
+    let generation = observed.record().map(|record| record.generation);
     if context.output.is_json() {
         context.output.json(&document(&plan, generation))?;
     } else if plan.is_empty() {
@@ -111,7 +111,7 @@ pub(super) fn of_edit(
     let plan = Plan::between(&observed, &desired);
     let limit = consent.limit(&config.director, &desired);
     let asked = limit.and_then(|limit| limit.check(&observed, &plan).err());
-    let generation = observed.ruleset.ledger.record.map(|record| record.generation);
+    let generation = observed.record().map(|record| record.generation);
     let mut document = document(&plan, generation);
     let asked = asked.map(|it| format!("apply asks first, or needs --yes: {it}"));
     let mut text = if plan.is_empty() {
