@@ -1,8 +1,9 @@
 //! What `--help` prints: one screen for the program, one for each command, 80 columns wide.
 //!
 //! The program's own is written by hand, for a list of so many commands with a sentence each
-//! is none that anybody reads; a test sees to it that it names them all. Those of the commands
-//! are clap's, without the options that every command has, and each ends with examples.
+//! is none that anybody reads; a test sees to it that it names them all. So are those of the
+//! two commands that have more options than a screen has lines. Those of the others are
+//! clap's, without the options that every command has. Each ends with examples.
 
 use std::ffi::OsString;
 
@@ -49,7 +50,60 @@ const COMMAND: &str = "\
 
 {all-args}{after-help}
 
-As every command it also takes -c FILE, -o json, -q and others: fwmarkctl -h";
+";
+
+/// What the last line of a command's help says.
+const ALSO: &str = "As every command it also takes -c FILE, -o json, -q and others: fwmarkctl -h";
+
+/// The helps of commands with too many options for a line each, but for the examples.
+const DENSE: &[(&str, &str)] = &[
+    (
+        "group add",
+        "\
+Add one, by default in a file of its own in groups.d
+
+Usage: fwmarkctl group add [OPTIONS] <NAME>
+
+  --vip <VIP,…>         addresses or prefixes for clients (repeatable)
+  --port <PORT,…>       80 (is tcp), 443/udp, 8000-8100, any (repeatable)
+  --service <NAME,…>    presets, such as http,https (repeatable)
+  --mark <MARK>         10 or 0xa; with ppc 80/tcp=10,443/tcp=11
+  --via <VIA>           what its services listen to: mark or address
+  --scheduler <NAME>    and its flags: wlc, mh,fallback,port
+  --one-packet[=<BOOL>] schedule each UDP packet by itself
+  --persistence <MODE>  none|ppc|pcc|pfwmc:300,netmask=24,netmask6=64,engine=sip
+  --forward <METHOD>    dr, nat, fullnat (--snat <ADDRESS> is its source),
+                        tun, tun:gue:PORT:csum or :remcsum, tun:gre:csum
+  --real <SERVER>       10.0.0.1,weight=2, keys of `real add` (repeatable)
+  --disabled            keep it out of the kernel until it is enabled
+  --file <FILE>         write to this one, which is read, instead
+  --dry-run: show what would change     --no-wait: for another, but exit with 5
+  --apply: do it, or put the file back  --yes: do not ask before much goes
+  --confirm-within <TIME>: with --apply, return unless `confirm` comes",
+    ),
+    (
+        "group set",
+        "\
+Set keys of one; what is not named stays
+
+Usage: fwmarkctl group set [OPTIONS] <GROUP>
+
+  --vip <VIP,…>         addresses or prefixes for clients (repeatable)
+  --port <PORT,…>       80 (is tcp), 443/udp, 8000-8100, any (repeatable)
+  --service <NAME,…>    presets, such as http,https (repeatable)
+  --mark <MARK>         10 or 0xa; with ppc 80/tcp=10,443/tcp=11
+  --via <VIA>           what its services listen to: mark or address
+  --scheduler <NAME>    and its flags: wlc, mh,fallback,port
+  --one-packet[=<BOOL>] schedule each UDP packet by itself
+  --persistence <MODE>  none|ppc|pcc|pfwmc:300,netmask=24,netmask6=64,engine=sip
+  --forward <METHOD>    dr, nat, fullnat (--snat <ADDRESS> is its source),
+                        tun, tun:gue:PORT:csum or :remcsum, tun:gre:csum
+  --unset <KEY>         take a key out: it is the default again (repeatable)
+  --dry-run: show what would change     --no-wait: for another, but exit with 5
+  --apply: do it, or put the file back  --yes: do not ask before much goes
+  --confirm-within <TIME>: with --apply, return unless `confirm` comes",
+    ),
+];
 
 /// The definitions of commands and options, with what is printed of them.
 pub fn definitions() -> Command {
@@ -71,23 +125,23 @@ pub fn read(words: impl IntoIterator<Item = OsString>) -> Result<Arguments, clap
 fn told(command: Command, before: &str) -> Command {
     let name = format!("{before}{}", command.get_name());
     let examples = EXAMPLES.iter().find(|(of, _)| *of == name).map_or(&[][..], |(_, lines)| lines);
-    let command = match (examples, command.get_after_help().map(ToString::to_string)) {
-        ([], _) => command,
-        (lines, more) => {
-            let heading = if lines.len() == 1 { "Example" } else { "Examples" };
-            let more = more.map_or_else(String::new, |more| format!("\n\n{more}"));
-            command.after_help(format!("{heading}:\n  {}{more}", lines.join("\n  ")))
-        }
+    let heading = if examples.len() == 1 { "Example" } else { "Examples" };
+    let examples = examples.join("\n  ");
+    if let Some((_, dense)) = DENSE.iter().find(|(of, _)| *of == name) {
+        return command.override_help(format!("{dense}\n{heading}:\n  {examples}\n{ALSO}\n"));
+    }
+    let command = match command.get_after_help().map(ToString::to_string) {
+        _ if examples.is_empty() => command,
+        None => command.after_help(format!("{heading}:\n  {examples}")),
+        Some(more) => command.after_help(format!("{heading}:\n  {examples}\n\n{more}")),
     };
-    command.help_template(COMMAND).mut_subcommands(|command| told(command, &format!("{name} ")))
+    let command = command.help_template(format!("{COMMAND}{ALSO}"));
+    command.mut_subcommands(|command| told(command, &format!("{name} ")))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Commands with more options than a small screen has lines.
-    const LONG: &[&str] = &["group add", "group set"];
 
     /// Every command that is not hidden, by its whole name.
     fn commands() -> Vec<String> {
@@ -119,12 +173,37 @@ mod tests {
             assert_eq!(help, long, "{name}: -h and --help");
             let width = help.lines().map(|line| line.chars().count()).max().unwrap_or(0);
             let height = help.lines().count();
-            let most = if LONG.contains(&name.as_str()) { 40 } else { 24 };
-            if width > WIDTH || height > most || !help.contains("Example") {
+            if width > WIDTH || height > 24 || !help.contains("Example") {
                 wrong.push(format!("{name}: {width} x {height}\n{help}"));
             }
         }
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
+    #[test]
+    fn a_dense_help_names_each_option_of_its_command_once() {
+        for (name, help) in DENSE {
+            let mut root = definitions();
+            root.build();
+            let words = name.split_whitespace();
+            let command = words.fold(&root, |command, word| {
+                command.find_subcommand(word).unwrap_or_else(|| panic!("no command {name}"))
+            });
+            let shown = command.get_arguments().filter(|arg| !arg.is_hide_set());
+            let mut options: Vec<_> = shown.filter_map(|arg| arg.get_long()).collect();
+            options.retain(|long| *long != "help");
+            options.sort_unstable();
+            let body = help.split("\n\n").last().unwrap_or_default().replace("with --apply", "");
+            let is_of_name = |it: char| it.is_ascii_lowercase() || it == '-';
+            let mut named: Vec<_> = body
+                .split("--")
+                .skip(1)
+                .filter_map(|rest| rest.split(|it| !is_of_name(it)).next())
+                .collect();
+            named.sort_unstable();
+            assert_eq!(named, options, "{name}");
+            assert!(help.starts_with(&command.get_about().unwrap_or_default().to_string()));
+        }
     }
 
     #[test]
