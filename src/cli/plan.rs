@@ -10,7 +10,7 @@ use super::{Context, Interrupted, Pending};
 use crate::compile::Compiled;
 use crate::config::Config;
 use crate::error::{Error, Exit};
-use crate::plan::{Action, ChangeLine, Conflict, Object, Phase, Plan, Summary};
+use crate::plan::{Action, ChangeLine, Conflict, Limit, Object, Phase, Plan, Summary};
 use crate::state::DirectorState;
 use crate::transaction::TransactionError;
 
@@ -48,80 +48,96 @@ pub(super) fn run(context: &mut Context, options: &PlanOptions) -> Result<Exit, 
         Some((config, compiled)) => (Some(config), Rc::new(unfinished.now(compiled.state))),
         None => (None, Expectation::default().applied(context)?),
     };
-    let observed = context.observe(&desired)?;
-    let conflicts = Conflict::find(&observed, &desired);
-    if !options.adopt && !conflicts.is_empty() {
-        return Err(TransactionError::Conflict(conflicts).into());
-    }
-    let plan = Plan::between(&observed, &desired);
     let unasked = Consent::default();
     // What was applied was agreed to.
     let limit = config.and_then(|config| unasked.limit(&config.director, &desired));
-    let asked = limit.and_then(|limit| limit.check(&observed, &plan).err());
-    let asked = asked.map(|found| format!("apply asks first, or needs --yes: {found}"));
-    let generation = observed.record().map(|record| record.generation);
+    let foreseen = Foreseen::new(context, &desired, options.adopt, limit.as_ref())?;
     if context.output.is_json() {
-        let (pending, mut plan) = (unfinished.pending(), document(&plan, generation));
-        plan.notes.extend(asked);
+        let (pending, plan) = (unfinished.pending(), foreseen.document());
         let interrupted = unfinished.interrupted;
         context.output.json(&Planned { plan, pending, interrupted })?;
     } else {
-        let listing = if plan.is_empty() {
-            "In sync: nothing to do.\n".to_owned()
-        } else {
-            listing(&plan, &context.output)
-        };
-        let asked = asked.map_or_else(String::new, |asked| format!("note: {asked}\n"));
-        let text = unfinished.text(&context.output) + &listing + &asked;
+        let text = unfinished.text(&context.output) + &foreseen.text(&context.output);
         context.output.text(&text)?;
     }
-    Ok(if options.detailed_exitcode && !plan.is_empty() { Exit::Differs } else { Exit::Done })
+    let differs = options.detailed_exitcode && !foreseen.plan.is_empty();
+    Ok(if differs { Exit::Differs } else { Exit::Done })
 }
 
 /// Shows what leads from the kernel to a state that somebody else than the configuration
 /// says.
 pub(super) fn foreseen(context: &mut Context, to: &DirectorState) -> Result<Exit, Error> {
-    let observed = context.observe(to)?;
-    let plan = Plan::between(&observed, to);
-    let generation = observed.record().map(|record| record.generation);
+    let foreseen = Foreseen::new(context, to, true, None)?;
     if context.output.is_json() {
-        context.output.json(&document(&plan, generation))?;
-    } else if plan.is_empty() {
-        context.output.text("In sync: nothing to do.\n")?;
+        context.output.json(&foreseen.document())?;
     } else {
-        let text = listing(&plan, &context.output);
+        let text = foreseen.text(&context.output);
         context.output.text(&text)?;
     }
     Ok(Exit::Done)
 }
 
-/// What an apply of a configuration would do, for who edits it; a conflict is told as the
-/// apply would.
+/// What an apply of a configuration would do, for who edits it.
+///
+/// # Errors
+/// The conflicts that the apply would have, and what cannot be read.
 pub(super) fn of_edit(
     context: &Context,
     (config, compiled): (&Config, &Compiled),
     consent: &Consent,
-) -> Result<(Document, String), Error> {
+) -> Result<Foreseen, Error> {
     let desired = context.unfinished()?.now(compiled.state.clone());
-    let observed = context.observe(&desired)?;
-    let conflicts = Conflict::find(&observed, &desired);
-    if !conflicts.is_empty() {
-        return Err(TransactionError::Conflict(conflicts).into());
-    }
-    let plan = Plan::between(&observed, &desired);
     let limit = consent.limit(&config.director, &desired);
-    let asked = limit.and_then(|limit| limit.check(&observed, &plan).err());
-    let generation = observed.record().map(|record| record.generation);
-    let mut document = document(&plan, generation);
-    let asked = asked.map(|it| format!("apply asks first, or needs --yes: {it}"));
-    let mut text = if plan.is_empty() {
-        "In sync: nothing to do.\n".to_owned()
-    } else {
-        listing(&plan, &context.output)
-    };
-    text.extend(asked.iter().map(|asked| format!("note: {asked}\n")));
-    document.notes.extend(asked);
-    Ok((document, text))
+    Foreseen::new(context, &desired, false, limit.as_ref())
+}
+
+/// What would lead from the kernel to a state, looked at and not done.
+pub(super) struct Foreseen {
+    plan: Plan,
+    /// The generation that the kernel holds.
+    generation: Option<u64>,
+    /// That it would be asked about, and why.
+    asked: Option<String>,
+}
+
+impl Foreseen {
+    /// Looks at the kernel. What is others' is a conflict, unless it would be adopted; a
+    /// limit is told of, never enforced.
+    fn new(
+        context: &Context,
+        to: &DirectorState,
+        adopt: bool,
+        limit: Option<&Limit<'_>>,
+    ) -> Result<Self, Error> {
+        let observed = context.observe(to)?;
+        let conflicts = if adopt { Vec::new() } else { Conflict::find(&observed, to) };
+        if !conflicts.is_empty() {
+            return Err(TransactionError::Conflict(conflicts).into());
+        }
+        let plan = Plan::between(&observed, to);
+        let asked = limit.and_then(|limit| limit.check(&observed, &plan).err());
+        let asked = asked.map(|found| format!("apply asks first, or needs --yes: {found}"));
+        let generation = observed.record().map(|record| record.generation);
+        Ok(Self { plan, generation, asked })
+    }
+
+    /// The same as a JSON document.
+    pub(super) fn document(&self) -> Document {
+        let mut document = document(&self.plan, self.generation);
+        document.notes.extend(self.asked.clone());
+        document
+    }
+
+    /// The same for who reads it.
+    pub(super) fn text(&self, output: &Output) -> String {
+        let mut text = if self.plan.is_empty() {
+            "In sync: nothing to do.\n".to_owned()
+        } else {
+            listing(&self.plan, output)
+        };
+        text.extend(self.asked.iter().map(|asked| format!("note: {asked}\n")));
+        text
+    }
 }
 
 /// A plan as a JSON document.

@@ -47,10 +47,22 @@ impl Made {
         self.others.as_deref().unwrap_or_default()
     }
 
+    /// What is put in place.
+    fn files(&self) -> Files<'_> {
+        Files { edit: &self.edit, others: self.others() }
+    }
+
     /// Whether anything is to be done.
     fn changes_files(&self) -> bool {
         self.edit.text() != self.edit.before() || !self.others().is_empty()
     }
+}
+
+/// A file that is put in place, and those that go with it.
+#[derive(Clone, Copy)]
+struct Files<'a> {
+    edit: &'a Edit,
+    others: &'a [Edit],
 }
 
 /// What an apply of an edit did, and the trial that it began.
@@ -98,9 +110,9 @@ fn locked(
     warn(context, &made.edit, &after.0);
     let within = options.confirm_within;
     let carried = if let Some(session) = &session {
-        Some(carry_out_all(context, session, (&made, &after), within, consent)?)
+        Some(carry_out_all(context, session, (made.files(), &after), within, consent)?)
     } else {
-        place_all(context, &made)?;
+        place_all(context, made.files())?;
         None
     };
     tidy(made.others());
@@ -192,14 +204,8 @@ pub(super) fn carry_out(
     (edit, after): (&Edit, &(Config, Compiled)),
     consent: &Consent,
 ) -> Result<Outcome, Error> {
-    let only = Made {
-        edit: edit.clone(),
-        changes: Vec::new(),
-        nothing: String::new(),
-        may_go: false,
-        others: None,
-    };
-    let carried = carry_out_all(context, session, (&only, after), None, consent)?;
+    let only = Files { edit, others: &[] };
+    let carried = carry_out_all(context, session, (only, after), None, consent)?;
     Ok(carried.outcome)
 }
 
@@ -207,7 +213,7 @@ pub(super) fn carry_out(
 fn carry_out_all(
     context: &Context,
     session: &Session,
-    (made, (config, compiled)): (&Made, &(Config, Compiled)),
+    (files, (config, compiled)): (Files<'_>, &(Config, Compiled)),
     within: Option<Duration>,
     consent: &Consent,
 ) -> Result<Carried, Error> {
@@ -218,7 +224,7 @@ fn carry_out_all(
         let plan = Plan::between(&observed, &compiled.state);
         limit.check(&observed, &plan).map_err(TransactionError::Unconfirmed)?;
     }
-    place_all(context, made)?;
+    place_all(context, files)?;
     let digest = Some(config.digest.clone());
     let draft = Draft { state: &compiled.state, marks: &compiled.marks, config: digest };
     let carried = match within {
@@ -227,21 +233,21 @@ fn carry_out_all(
         None => apply::lead(session, draft, false, limit)
             .map(|outcome| Carried { outcome, trial: None }),
     };
-    carried.inspect_err(|_| return_all(context, made))
+    carried.inspect_err(|_| return_all(context, files))
 }
 
 /// Puts the file in place, and takes those away that go with it. When that fails all are as
 /// they were.
-fn place_all(context: &Context, made: &Made) -> Result<(), Error> {
+fn place_all(context: &Context, files: Files<'_>) -> Result<(), Error> {
     // It may be there although not all went well: a folder that cannot be synced.
-    put_in_place(&made.edit)
-        .and_then(|()| made.others().iter().try_for_each(set_aside))
-        .inspect_err(|_| return_all(context, made))
+    put_in_place(files.edit)
+        .and_then(|()| files.others.iter().try_for_each(set_aside))
+        .inspect_err(|_| return_all(context, files))
 }
 
 /// All files as they were.
-fn return_all(context: &Context, made: &Made) {
-    for other in made.others() {
+fn return_all(context: &Context, files: Files<'_>) {
+    for other in files.others {
         let (path, aside) = (other.path(), aside(other.path()));
         // One that was not moved is where it was; what lies aside then is of somebody who died.
         if path.symlink_metadata().is_err()
@@ -252,7 +258,7 @@ fn return_all(context: &Context, made: &Made) {
             note(&format!("warning: {path} could not be put back, and is {aside}: {error}\n"));
         }
     }
-    tell_of_return(context, &made.edit);
+    tell_of_return(context, files.edit);
 }
 
 /// Where a file waits that goes unless something fails: hidden, so that nobody reads it.

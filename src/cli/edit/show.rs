@@ -78,15 +78,15 @@ pub(super) fn planned(
     context: &mut Context,
     command: &str,
     made: &Made,
-    plan: Option<(plan::Document, String)>,
+    plan: Option<plan::Foreseen>,
 ) -> Result<(), Error> {
     let goes = made.may_go && made.edit.is_emptied();
     let diff = diff(made, goes);
     if context.output.is_json() {
-        let plan = plan.map(|(document, _)| document);
+        let plan = plan.map(|plan| plan.document());
         return context.output.json(&document(command, made, diff, (plan, None), false));
     }
-    let listing = plan.map_or_else(String::new, |(_, listing)| listing);
+    let listing = plan.map_or_else(String::new, |plan| plan.text(&context.output));
     if diff.is_empty() {
         return context.output.text(&format!("{}: nothing to do.\n{listing}", made.nothing));
     }
