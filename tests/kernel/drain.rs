@@ -104,10 +104,9 @@ fn it_is_removed_when_it_is_drained_and_an_interrupted_drain_goes_on() {
     for signal in [Signal::INT, Signal::TERM] {
         let interrupted = drain().spawn();
         until_drained(director);
-        // It is behind the transaction when others can have the lock.
-        until("the waiting", || {
-            director.fwmarkctl(&["recover", "--no-wait"]).run().code == Some(0)
-        });
+        until("the waiting", || interrupted.waits());
+        // It is behind the transaction: others can have the lock.
+        director.fwmarkctl(&["recover", "--no-wait"]).ok();
         interrupted.signal(signal);
         let ended = interrupted.wait();
         assert_eq!(ended.code, Some(1), "{ended:?}");
@@ -116,7 +115,7 @@ fn it_is_removed_when_it_is_drained_and_an_interrupted_drain_goes_on() {
         assert_eq!(talk.ask(), Ok("rs1".to_owned()));
     }
     let again = drain().spawn();
-    until("the waiting", || director.fwmarkctl(&["recover", "--no-wait"]).run().code == Some(0));
+    until("the waiting", || again.waits());
     drop(talk);
     let ended = again.wait();
     assert_eq!(ended.code, Some(0), "{ended:?}");

@@ -184,6 +184,16 @@ impl Running {
         self.child.as_ref().unwrap().id()
     }
 
+    /// Whether it catches an end by signal, and waits for something.
+    pub(crate) fn waits(&self) -> bool {
+        let read = |file| std::fs::read_to_string(format!("/proc/{}/{file}", self.process()));
+        let status = read("status").unwrap();
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+        let caught = u64::from_str_radix(caught.trim(), 16).unwrap();
+        let terminates = 1 << (Signal::TERM.as_raw() - 1);
+        caught & terminates != 0 && read("wchan").unwrap().contains("poll")
+    }
+
     /// Sends it a signal.
     pub(crate) fn signal(&self, signal: Signal) {
         let child = self.child.as_ref().unwrap();
