@@ -105,15 +105,71 @@ fn an_edit_is_not_applied_while_a_trial_waits() {
     director.fwmarkctl(&["rollback"]).ok();
 }
 
-/// The folder of the system, made anew for this director alone.
-#[test]
-fn a_new_group_gets_a_file_of_its_own_that_goes_with_it() {
+/// A director that has the folder of the system for itself, made anew.
+fn director_with_folder() -> Director {
     let director = Director::alone();
     director.run(|| {
         fs::create_dir_all("/etc/fwmarkctl").unwrap();
         let flags = rustix::mount::MountFlags::empty();
         rustix::mount::mount("tmpfs", "/etc/fwmarkctl", "tmpfs", flags, None).unwrap();
     });
+    director
+}
+
+#[test]
+fn a_replacement_that_the_kernel_refuses_leaves_every_file_where_it_was() {
+    let director = director_with_folder();
+    let group = |name: &str, mark: u32| {
+        format!(
+            "[group.{name}]\nvips = [\"172.18.100.7\"]\nports = [\"{mark}/tcp\"]\nmark = {mark}\n\
+             real = [\"172.18.100.11\"]\n"
+        )
+    };
+    let folder = "/etc/fwmarkctl/groups.d";
+    director.run(|| {
+        fs::create_dir(folder).unwrap();
+        fs::write("/etc/fwmarkctl/fwmarkctl.toml", Marks::in_config(&group("web", 80))).unwrap();
+        for (name, mark) in [("mail", 25), ("dns", 53)] {
+            fs::write(format!("{folder}/{name}.toml"), group(name, mark)).unwrap();
+        }
+    });
+    // Every file below /etc/fwmarkctl, hidden ones too, with its text.
+    let files = || {
+        let read = |folder: &str| {
+            let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+            let files = entries.filter(|path| path.is_file());
+            let mut files: Vec<_> =
+                files.map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect();
+            files.sort();
+            files
+        };
+        director.run(|| [read("/etc/fwmarkctl"), read(folder)])
+    };
+    director.fwmarkctl(&["apply"]).ok();
+    let (before, state) = (files(), director.dump());
+    let replace = |text: &str, options: &[&str]| {
+        let program = director.fwmarkctl(&["replace", "--purge", "--apply"]);
+        program.args(options).stdin(&Marks::in_config(text)).run()
+    };
+    // What the kernel lacks, and what is not ours.
+    let lacking = group("web", 80).replace("mark = 80", "mark = 80\nscheduler = \"twos\"");
+    let ended = replace(&lacking, &[]);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.stderr.contains("modprobe ip_vs_twos"), "{ended:?}");
+    assert_eq!((files(), director.dump()), (before.clone(), state), "{ended:?}");
+    director.ipvsadm("-A -f 81 -s rr\n");
+    let state = director.dump();
+    let ended = replace(&group("web", 81), &["--confirm-within", "1h"]);
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    assert_eq!((files(), director.dump()), (before, state), "{ended:?}");
+    let ended = replace(&group("web", 80), &[]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(files()[1].is_empty(), "those of groups.d are gone: {:?}", files());
+}
+
+#[test]
+fn a_new_group_gets_a_file_of_its_own_that_goes_with_it() {
+    let director = director_with_folder();
     let main = Marks::in_config(
         "[group.mail]\nvips = [\"172.18.100.8\"]\nports = [\"25/tcp\"]\nreal = [\"172.18.100.12\"]\n",
     );
