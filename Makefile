@@ -77,15 +77,18 @@ unit:
 	cargo test --locked
 
 # What needs a kernel with IPVS: the kernel ring once for each backend that marks, the
-# torture and the kernels that lack a half, several emulated machines at once; then what is
-# measured against the clock, which nothing may run beside.
-kernel: fail-points
+# torture, the packages, the collection for Ansible and the kernels that lack a half,
+# several emulated machines at once; then what is measured against the clock, which nothing
+# may run beside.
+kernel: fail-points packages
 	@torture=$$($(call executable,torture,--features fail-points)); \
 	mkdir -p target/kernel; cp target/debug/fwmarkctl target/kernel/fail-points; \
 	ring=$$($(call executable,kernel)); \
 	without=$$($(call executable,kernel_without)); \
 	tests/kernel/rings "$$ring" "$(BACKENDS)" "$(CLOCKED)" torture \
 		"FWMARKCTL_PROGRAM=$(CURDIR)/target/kernel/fail-points $(TORTURE) '$$torture' $(RING) --show-output" \
+		packages "tests/packages/run target/packages" \
+		ansible tests/ansible/integration \
 		$(foreach module,ip_vs nf_tables,without-$(module) \
 		"FWMARKCTL_VM_WITHOUT=$(module) tests/kernel/run '$$without'")
 
