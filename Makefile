@@ -58,7 +58,8 @@ format:
 	cargo fmt --check
 
 lint:
-	cargo clippy --locked --all-targets --test kernel --test kernel_without --test demo -- -D warnings
+	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --test kernel --test kernel_without --test demo -- -D warnings
 	cargo clippy --locked --features fail-points --bins --test torture --test fail_points -- -D warnings
 
 doc:

@@ -163,7 +163,7 @@ fn a_trial_is_counted_down_and_nothing_is_changed_meanwhile() {
     let director = lab.director();
     director.fwmarkctl(&["-c", FILE, "apply"]).ok();
     director.run(|| {
-        fs::write(FILE, Marks::in_config(GROUP).replace("weight = 3", "weight = 4")).unwrap()
+        fs::write(FILE, Marks::in_config(GROUP).replace("weight = 3", "weight = 4")).unwrap();
     });
     director.fwmarkctl(&["-c", FILE, "apply", "--confirm-within", "1h"]).ok();
     let mut top = Top::start(director, "xterm");
