@@ -104,9 +104,11 @@ fn it_is_removed_when_it_is_drained_and_an_interrupted_drain_goes_on() {
     for signal in [Signal::INT, Signal::TERM] {
         let interrupted = drain().spawn();
         until_drained(director);
-        until("the waiting", || interrupted.waits());
-        // It is behind the transaction: others can have the lock.
-        director.fwmarkctl(&["recover", "--no-wait"]).ok();
+        // It is behind the transaction when others can have the lock.
+        until("the waiting", || {
+            let free = || director.fwmarkctl(&["recover", "--no-wait"]).run().code == Some(0);
+            interrupted.waits() && free()
+        });
         interrupted.signal(signal);
         let ended = interrupted.wait();
         assert_eq!(ended.code, Some(1), "{ended:?}");

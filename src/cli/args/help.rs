@@ -127,14 +127,15 @@ fn told(command: Command, before: &str) -> Command {
     let examples = EXAMPLES.iter().find(|(of, _)| *of == name).map_or(&[][..], |(_, lines)| lines);
     let heading = if examples.len() == 1 { "Example" } else { "Examples" };
     let examples = examples.join("\n  ");
-    if let Some((_, dense)) = DENSE.iter().find(|(of, _)| *of == name) {
-        return command.override_help(format!("{dense}\n{heading}:\n  {examples}\n{ALSO}\n"));
-    }
+    // The manual page has the examples from here, also where this help is another.
     let command = match command.get_after_help().map(ToString::to_string) {
         _ if examples.is_empty() => command,
         None => command.after_help(format!("{heading}:\n  {examples}")),
         Some(more) => command.after_help(format!("{heading}:\n  {examples}\n\n{more}")),
     };
+    if let Some((_, dense)) = DENSE.iter().find(|(of, _)| *of == name) {
+        return command.override_help(format!("{dense}\n{heading}:\n  {examples}\n{ALSO}\n"));
+    }
     let command = command.help_template(format!("{COMMAND}{ALSO}"));
     command.mut_subcommands(|command| told(command, &format!("{name} ")))
 }
