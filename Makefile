@@ -21,7 +21,7 @@ RING := --test-threads=2
 TORTURE := FWMARKCTL_VM_TIMEOUT=3000 FWMARKCTL_RELEASE=$(CURDIR)/target/release/fwmarkctl tests/kernel/run
 # What gives packets their marks; see tests/kernel/matrix. All five take an hour and a half:
 # make ring BACKENDS="nftables iptables-nft iptables-nft-sets iptables-legacy iptables-legacy-sets"
-BACKENDS := nftables iptables-nft-sets
+BACKENDS := nftables iptables-nft-sets:marks
 # Those whose tests against the clock run too.
 CLOCKED := nftables
 # The oldest version of ansible-core that the collection works with, and the newest for the
@@ -79,7 +79,7 @@ unit:
 	cargo test --locked
 
 # What needs a kernel with IPVS: the kernel ring once for each backend that marks, the
-# torture, the packages, the collection for Ansible and the kernels that lack a half,
+# torture, the packages, the collection for Ansible, the cluster and the kernels that lack a half,
 # several emulated machines at once; then what is measured against the clock, which nothing
 # may run beside.
 kernel: fail-points packages
@@ -87,10 +87,12 @@ kernel: fail-points packages
 	mkdir -p target/kernel; cp target/debug/fwmarkctl target/kernel/fail-points; \
 	ring=$$($(call executable,kernel)); \
 	without=$$($(call executable,kernel_without)); \
+	plays=$$(tests/ansible/tools $(firstword $(ANSIBLE_CORES))); \
 	tests/kernel/rings "$$ring" "$(BACKENDS)" "$(CLOCKED)" torture \
 		"FWMARKCTL_PROGRAM=$(CURDIR)/target/kernel/fail-points $(TORTURE) '$$torture' $(RING) --show-output" \
 		packages "tests/packages/run target/packages" \
 		ansible tests/ansible/integration \
+		cluster "FWMARKCTL_ANSIBLE='$$plays' FWMARKCTL_VM_WRITABLE='$(CURDIR)/target/kernel/written' tests/kernel/run '$$ring' --ignored ha::" \
 		$(foreach module,ip_vs nf_tables,without-$(module) \
 		"FWMARKCTL_VM_WITHOUT=$(module) tests/kernel/run '$$without'")
 
