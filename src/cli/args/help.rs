@@ -55,15 +55,8 @@ const COMMAND: &str = "\
 /// What the last line of a command's help says.
 const ALSO: &str = "As every command it also takes -c FILE, -o json, -q and others: fwmarkctl -h";
 
-/// The helps of commands with too many options for a line each, but for the examples.
-const DENSE: &[(&str, &str)] = &[
-    (
-        "group add",
-        "\
-Add one, by default in a file of its own in groups.d
-
-Usage: fwmarkctl group add [OPTIONS] <NAME>
-
+/// The options of a group's keys, without a line for each.
+const KEYS: &str = "\n
   --vip <VIP,…>         addresses or prefixes for clients (repeatable)
   --port <PORT,…>       80 (is tcp), 443/udp, 8000-8100, any (repeatable)
   --service <NAME,…>    presets, such as http,https (repeatable)
@@ -74,36 +67,44 @@ Usage: fwmarkctl group add [OPTIONS] <NAME>
   --persistence <MODE>  none|ppc|pcc|pfwmc:300,netmask=24,netmask6=64,engine=sip
   --forward <METHOD>    dr, nat, fullnat (--snat <ADDRESS> is its source),
                         tun, tun:gue:PORT:csum or :remcsum, tun:gre:csum
-  --real <SERVER>       10.0.0.1,weight=2, keys of `real add` (repeatable)
-  --disabled            keep it out of the kernel until it is enabled
-  --file <FILE>         write to this one, which is read, instead
+";
+
+/// The options of how an edit is carried out.
+const HOW: &str = "\
   --dry-run: show what would change     --no-wait: for another, but exit with 5
   --apply: do it, or put the file back  --yes: do not ask before much goes
-  --confirm-within <TIME>: with --apply, return unless `confirm` comes",
+  --confirm-within <TIME>: with --apply, return unless `confirm` comes";
+
+/// The helps of commands with too many options for a line each: what they are, and the
+/// options that they alone have.
+const DENSE: &[(&str, &str, &str)] = &[
+    (
+        "group add",
+        "\
+Add one, by default in a file of its own in groups.d
+
+Usage: fwmarkctl group add [OPTIONS] <NAME>",
+        "--real <SERVER>       10.0.0.1,weight=2, keys of `real add` (repeatable)
+  --disabled            keep it out of the kernel until it is enabled
+  --file <FILE>         write to this one, which is read, instead
+",
     ),
     (
         "group set",
         "\
 Set keys of one; what is not named stays
 
-Usage: fwmarkctl group set [OPTIONS] <GROUP>
-
-  --vip <VIP,…>         addresses or prefixes for clients (repeatable)
-  --port <PORT,…>       80 (is tcp), 443/udp, 8000-8100, any (repeatable)
-  --service <NAME,…>    presets, such as http,https (repeatable)
-  --mark <MARK>         10 or 0xa; with ppc 80/tcp=10,443/tcp=11
-  --via <VIA>           what its services listen to: mark or address
-  --scheduler <NAME>    and its flags: wlc, mh,fallback,port
-  --one-packet[=<BOOL>] schedule each UDP packet by itself
-  --persistence <MODE>  none|ppc|pcc|pfwmc:300,netmask=24,netmask6=64,engine=sip
-  --forward <METHOD>    dr, nat, fullnat (--snat <ADDRESS> is its source),
-                        tun, tun:gue:PORT:csum or :remcsum, tun:gre:csum
-  --unset <KEY>         take a key out: it is the default again (repeatable)
-  --dry-run: show what would change     --no-wait: for another, but exit with 5
-  --apply: do it, or put the file back  --yes: do not ask before much goes
-  --confirm-within <TIME>: with --apply, return unless `confirm` comes",
+Usage: fwmarkctl group set [OPTIONS] <GROUP>",
+        "--unset <KEY>         take a key out: it is the default again (repeatable)
+",
     ),
 ];
+
+/// What such a command prints of itself, but for the examples.
+fn dense(name: &str) -> Option<String> {
+    let (_, what, own) = DENSE.iter().find(|(of, ..)| *of == name)?;
+    Some(format!("{what}{KEYS}  {own}  {HOW}"))
+}
 
 /// The definitions of commands and options, with what is printed of them.
 pub fn definitions() -> Command {
@@ -133,7 +134,7 @@ fn told(command: Command, before: &str) -> Command {
         None => command.after_help(format!("{heading}:\n  {examples}")),
         Some(more) => command.after_help(format!("{heading}:\n  {examples}\n\n{more}")),
     };
-    if let Some((_, dense)) = DENSE.iter().find(|(of, _)| *of == name) {
+    if let Some(dense) = dense(&name) {
         return command.override_help(format!("{dense}\n{heading}:\n  {examples}\n{ALSO}\n"));
     }
     let command = command.help_template(format!("{COMMAND}{ALSO}"));
@@ -183,7 +184,8 @@ mod tests {
 
     #[test]
     fn a_dense_help_names_each_option_of_its_command_once() {
-        for (name, help) in DENSE {
+        for (name, ..) in DENSE {
+            let help = dense(name).expect("it is one of them");
             let mut root = definitions();
             root.build();
             let words = name.split_whitespace();
