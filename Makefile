@@ -19,6 +19,8 @@ PACKAGERS := $(TOOLS)/packagers-$(DEB_VERSION)-$(RPM_VERSION)
 RING := --test-threads=2
 # Beside another machine, the torture takes a quarter of an hour.
 TORTURE := FWMARKCTL_VM_TIMEOUT=3000 FWMARKCTL_RELEASE=$(CURDIR)/target/release/fwmarkctl tests/kernel/run
+# The tests of the cluster, which a playbook of $FWMARKCTL_ANSIBLE makes.
+CLUSTER := FWMARKCTL_VM_WRITABLE=$(CURDIR)/target/kernel/written tests/kernel/run
 # What gives packets their marks; see tests/kernel/matrix. All five take an hour and a half:
 # make ring BACKENDS="nftables iptables-nft iptables-nft-sets iptables-legacy iptables-legacy-sets"
 BACKENDS := nftables iptables-nft-sets:marks
@@ -79,9 +81,9 @@ unit:
 	cargo test --locked
 
 # What needs a kernel with IPVS: the kernel ring once for each backend that marks, the
-# torture, the packages, the collection for Ansible, the cluster and the kernels that lack a half,
-# several emulated machines at once; then what is measured against the clock, which nothing
-# may run beside.
+# torture, the packages, the collection for Ansible, the cluster and the kernels that lack a
+# half, several emulated machines at once; then what is measured against the clock, which
+# nothing may run beside.
 kernel: fail-points packages
 	@torture=$$($(call executable,torture,--features fail-points)); \
 	mkdir -p target/kernel; cp target/debug/fwmarkctl target/kernel/fail-points; \
@@ -92,7 +94,7 @@ kernel: fail-points packages
 		"FWMARKCTL_PROGRAM=$(CURDIR)/target/kernel/fail-points $(TORTURE) '$$torture' $(RING) --show-output" \
 		packages "tests/packages/run target/packages" \
 		ansible tests/ansible/integration \
-		cluster "FWMARKCTL_ANSIBLE='$$plays' FWMARKCTL_VM_WRITABLE='$(CURDIR)/target/kernel/written' tests/kernel/run '$$ring' --ignored ha::" \
+		cluster "FWMARKCTL_ANSIBLE='$$plays' $(CLUSTER) '$$ring' --ignored ha::" \
 		$(foreach module,ip_vs nf_tables,without-$(module) \
 		"FWMARKCTL_VM_WITHOUT=$(module) tests/kernel/run '$$without'")
 
@@ -112,7 +114,7 @@ ansible-integration: setup
 cluster: setup
 	@binary=$$($(call executable,kernel)); \
 	export FWMARKCTL_ANSIBLE=$$(tests/ansible/tools $(firstword $(ANSIBLE_CORES))); \
-	FWMARKCTL_VM_WRITABLE=$(CURDIR)/target/kernel/written tests/kernel/run "$$binary" --ignored ha:: | tee target/cluster.txt; \
+	$(CLUSTER) "$$binary" --ignored ha:: | tee target/cluster.txt; \
 	grep -q '^test result: ok. [1-9]' target/cluster.txt
 
 # The kernel ring alone; BACKENDS="iptables-nft iptables-legacy" chooses.
