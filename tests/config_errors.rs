@@ -5,6 +5,8 @@
 //! `NAME.stderr` and `NAME.json`. `UPDATE_GOLDEN=1 cargo test --test config_errors`
 //! writes them anew; read each of them then.
 
+mod longer;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -206,7 +208,7 @@ const SPLICES: [&str; 28] = [
 ];
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(600))]
+    #![proptest_config(ProptestConfig::with_cases(longer::cases(600)))]
 
     #[test]
     fn a_damaged_configuration_gets_an_answer_fit_to_be_shown(

@@ -2,6 +2,7 @@
 //! the state before or the state after, never a mix; and when neither can be reached,
 //! the outcome says so.
 
+mod longer;
 mod states;
 
 use std::cell::RefCell;
@@ -104,7 +105,7 @@ fn director_in(state: &DirectorState) -> MemoryDirector {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: longer::cases(512), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_state_is_in_sync_with_itself(a in state()) {
@@ -255,7 +256,7 @@ proptest! {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 256, failure_persistence: None, ..ProptestConfig::default()
+        cases: longer::cases(256), failure_persistence: None, ..ProptestConfig::default()
     })]
 
     #[test]

@@ -1,6 +1,8 @@
 //! Marks are stable: affinity is keyed on the mark, so nothing but its own group's name
 //! may move it.
 
+mod longer;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use fwmarkctl::compile::{CompileError, Past, compile};
@@ -40,7 +42,7 @@ fn by_name(book: &MarkBook) -> BTreeMap<String, Mark> {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 64, failure_persistence: None, ..ProptestConfig::default()
+        cases: longer::cases(64), failure_persistence: None, ..ProptestConfig::default()
     })]
 
     #[test]

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that can't go on panics")]
 
 mod configs;
+mod longer;
 mod states;
 
 use fwmarkctl::compile::{Past, compile};
@@ -18,7 +19,7 @@ fn compiled(groups: &[Group], director: &DirectorSettings) -> DirectorState {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 512, failure_persistence: None, ..ProptestConfig::default()
+        cases: longer::cases(512), failure_persistence: None, ..ProptestConfig::default()
     })]
 
     #[test]

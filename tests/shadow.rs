@@ -1,6 +1,7 @@
 //! A switch in three batches among others who edit the ruleset, and what an interrupted one
 //! leaves, on the memory director.
 
+mod longer;
 mod states;
 
 use std::cell::RefCell;
@@ -153,7 +154,7 @@ fn an_editor_who_never_stops_is_given_up_on() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: longer::cases(512), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn what_an_interrupted_switch_left_is_seen_and_taken_out(

@@ -199,7 +199,7 @@ fn id() -> impl Strategy<Value = Option<&'static str>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 80, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: crate::longer::cases(80), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_bytes_end(bytes in prop::collection::vec(any::<u8>(), 0..3_000), id in id()) {

@@ -3,4 +3,6 @@
 mod any_text;
 mod cases;
 mod endless;
+#[path = "../longer/mod.rs"]
+mod longer;
 mod refused;

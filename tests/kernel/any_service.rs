@@ -65,7 +65,7 @@ fn holds(director: &Director, services: &ServiceTable) -> Result<(), TestCaseErr
 #[test]
 fn any_service_reads_back_equal_and_as_ipvsadm_shows_it() {
     let config = ProptestConfig {
-        cases: 40,
+        cases: crate::longer::cases(40),
         max_shrink_iters: 40,
         failure_persistence: None,
         ..ProptestConfig::default()

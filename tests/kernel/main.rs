@@ -38,6 +38,9 @@ mod lab;
 mod lab_works;
 mod local_node;
 mod local_traffic;
+#[path = "../longer/mod.rs"]
+#[allow(unreachable_pub, reason = "shared with other test programs")]
+mod longer;
 mod main_job;
 mod neighbours;
 mod one_packet;

@@ -18,7 +18,7 @@ use crate::states;
 
 fn cases(cases: u32) -> TestRunner {
     TestRunner::new(ProptestConfig {
-        cases,
+        cases: crate::longer::cases(cases),
         failure_persistence: None,
         ..ProptestConfig::default()
     })

@@ -7,7 +7,7 @@ use std::os::fd::AsRawFd;
 use std::process::{self, Command};
 use std::sync::OnceLock;
 
-use super::{Kind, Namespace, RealServer, program::Program};
+use super::{Kind, Namespace, RealServer, evidence, program::Program};
 
 /// The machine that fwmarkctl runs on; what a [`Namespace`] can do, it can.
 pub(crate) struct Director {
@@ -19,6 +19,13 @@ impl Deref for Director {
 
     fn deref(&self) -> &Namespace {
         &self.namespace
+    }
+}
+
+/// A test that fails leaves what explains it.
+impl Drop for Director {
+    fn drop(&mut self) {
+        evidence::leave(&self.namespace);
     }
 }
 

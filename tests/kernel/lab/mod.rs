@@ -21,6 +21,7 @@
 
 mod client;
 mod director;
+mod evidence;
 mod iptables;
 mod marks;
 mod meddling;

@@ -9,7 +9,9 @@ use std::fs::{self, File};
 use std::os::fd::{AsFd, AsRawFd};
 use std::{panic, process, thread};
 
-use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
+use rustix::mount::{
+    MountFlags, MountPropagationFlags, mount, mount_bind_recursive, mount_change,
+};
 use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space};
 
 use super::program::Program;
@@ -100,12 +102,19 @@ fn unshare(flags: UnshareFlags) {
 }
 
 /// Its own /run and state folder, so that locks and journals of two labs do not
-/// meet, and a /sys that shows this namespace's devices.
+/// meet, and a /sys that shows this namespace's devices. A checkout below /run stays there.
 fn own_mounts() {
     mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).unwrap();
     fs::create_dir_all("/var/lib/fwmarkctl").unwrap();
+    let checkout = env!("CARGO_MANIFEST_DIR");
+    let kept = checkout.starts_with("/run/").then(|| File::open(checkout).unwrap());
     for folder in ["/run", "/var/lib/fwmarkctl"] {
         mount("lab", folder, "tmpfs", MountFlags::empty(), None).unwrap();
+    }
+    if let Some(kept) = kept {
+        fs::create_dir_all(checkout).unwrap();
+        let opened = format!("/proc/thread-self/fd/{}", kept.as_raw_fd());
+        mount_bind_recursive(opened, checkout).unwrap();
     }
     mount("lab", "/sys", "sysfs", MountFlags::empty(), None).unwrap();
 }
