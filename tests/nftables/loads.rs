@@ -21,13 +21,11 @@ fn what_compile_prints_nft_loads_and_it_is_ours() {
 fn a_table_of_an_earlier_version_is_named_in_one_sentence_and_keeps_all_that_it_holds() {
     in_namespace(|| {
         let state = loading::full();
-        let text = include_str!("../loading/former.nft");
+        let text = include_str!("../loading/earlier-full.nft");
         let shadow = "add element inet fwmarkctl shadow4 { 192.0.2.3 . sctp . 8050-8200 : 7 }";
         nft_file(&format!("{text}\n{shadow}"));
         let found = observe().value;
-        let Frame::Damaged(sentences) = &found.frame else { panic!("{:?}", found.frame) };
-        let [sentence] = sentences.as_slice() else { panic!("{sentences:?}") };
-        assert!(sentence.contains("the layout of an earlier version"), "{sentence}");
+        assert_eq!(found.frame, Frame::Former);
         assert_eq!(found.entries, state.marking);
         assert_eq!(found.sources, state.sources);
         assert_eq!(found.chains, state.chains());
@@ -37,6 +35,7 @@ fn a_table_of_an_earlier_version_is_named_in_one_sentence_and_keeps_all_that_it_
 
         let plan: Plan = loading::plan(&found, &state);
         assert_eq!(plan.switch.frame, FrameChange::Rebuild);
+        assert_eq!(plan.damage, ["the table has the layout of an earlier version of fwmarkctl"]);
         switch(&MarkSwitch { record: Some(record(2)), ..plan.switch }).expect("made anew");
         let now = observe().value;
         assert_eq!((&now.frame, now.shadow.len()), (&Frame::Intact, 0));
@@ -45,8 +44,25 @@ fn a_table_of_an_earlier_version_is_named_in_one_sentence_and_keeps_all_that_it_
     });
 }
 
-/// Where something else is wrong as well, that table is still one of an earlier version; a
-/// map of that name in a table of ours is a stranger.
+#[test]
+fn a_table_of_an_earlier_version_that_was_changed_is_damaged() {
+    in_namespace(|| {
+        let text = include_str!("../loading/earlier-full.nft");
+        for change in [
+            "add rule inet fwmarkctl prerouting accept",
+            "insert rule inet fwmarkctl output accept",
+            "flush chain inet fwmarkctl prerouting",
+            "add table inet fwmarkctl { flags dormant; }",
+        ] {
+            nft_file(&format!("{text}\n{change}"));
+            let found = observe().value;
+            let Frame::Damaged(sentences) = &found.frame else { panic!("{change}: {found:?}") };
+            assert_eq!(sentences.len(), 1, "{sentences:?}");
+            assert_eq!(found.entries, loading::full().marking);
+        }
+    });
+}
+
 #[test]
 fn a_map_with_a_name_of_earlier_versions_is_not_ours_in_a_table_of_ours() {
     in_namespace(|| {

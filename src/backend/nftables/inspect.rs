@@ -147,9 +147,9 @@ impl Found {
             differences.extend(about_record);
         }
         let frame = if is_former {
-            // What differs is all that changed with the layout, and needs no list.
-            damages.push(FORMER_LAYOUT.to_owned());
-            Frame::Damaged(damages)
+            // What differs from our layout needs no list, only what differs from that one.
+            damages.extend(former_differences(&self.rules));
+            if damages.is_empty() { Frame::Former } else { Frame::Damaged(damages) }
         } else if !damages.is_empty() {
             damages.extend(differences);
             Frame::Damaged(damages)
@@ -223,10 +223,6 @@ impl Found {
         damages
     }
 }
-
-/// The one sentence about a table as earlier versions made it.
-const FORMER_LAYOUT: &str =
-    "the table has the layout of an earlier version of fwmarkctl, and is made anew in one step";
 
 /// Whether the sets are those of a table that an earlier version made: its interval maps are
 /// there, and none of ours.
@@ -349,6 +345,24 @@ fn rules_of(
         differences.push(format!("the rules of the chain {chain} are in another order"));
     }
     differences
+}
+
+/// How the rules that mark differ from those of a table that an earlier version made: one
+/// for each map, and in front of them for what this machine sends the one that leaves alone
+/// what has a mark.
+fn former_differences(rules: &[RuleFound]) -> Option<String> {
+    let maps = Set::MAPS.into_iter().filter(|map| !map.is_interval()).chain(Set::FORMER);
+    let marking: Vec<_> = maps.map(frame::marking).collect();
+    let of = |chain: Base| {
+        let chain = text(chain.name());
+        let found = rules.iter().filter(move |rule| rule.chain == chain);
+        found.map(|rule| rule.steps.clone()).collect::<Vec<_>>()
+    };
+    let output = of(Base::Output);
+    let as_it_was = of(Base::Prerouting) == marking
+        && (output.is_empty() || output == [vec![frame::is_marked()], marking].concat());
+    let sentence = "the rules of a table that an earlier version made are not as it made them";
+    (!as_it_was).then(|| sentence.to_owned())
 }
 
 /// The commit record in the chain `ledger`, and what is wrong with it.
