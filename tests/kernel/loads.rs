@@ -84,6 +84,9 @@ fn an_apply_makes_the_table_of_an_earlier_version_anew_under_its_connections() {
     let before = director.ipvsadm_save();
     one_sentence(director, config);
     assert_eq!(director.generation(), Some(1));
+    // It marks as it did, so that the doctor has nothing to say of it.
+    let (_, doctor) = director.json(&["doctor"], config);
+    assert!(!doctor.to_string().contains("D0306"), "{doctor:#}");
     let status = director.with(&["status", "--check"], config).run();
     assert_eq!(status.code, Some(3), "{status:?}");
 

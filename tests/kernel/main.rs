@@ -52,6 +52,7 @@ mod readers;
 mod realserver;
 mod refused;
 mod same_as_tools;
+mod saved;
 mod scene;
 mod settings;
 mod sip;
