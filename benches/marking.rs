@@ -1,10 +1,13 @@
 //! What marking costs a packet: the maps of nftables, rules and sets of both iptables, with
 //! few entries and with many, in the same run. An entry is an address with a port; rules
-//! have two ports each, as people write them.
+//! have two ports each, as people write them. Of the maps also what a packet costs that an
+//! interval map knows (a prefix with a range of ports, of which there is one for twenty
+//! entries), and one that no entry knows.
 //!
 //! Run through `make bench`. What is measured is the way of an UDP packet over loopback
 //! into a full receive buffer, less that way without any rule; forms take turns, and the
-//! best tenth of the rounds counts. Needs no IPVS.
+//! best tenth of the rounds counts. Needs no IPVS. `FWMARKCTL_BENCH_PROGRAM` compiles with
+//! another fwmarkctl, to compare two.
 
 #![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on shall say where")]
@@ -15,7 +18,7 @@ mod groups;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Write as _;
-use std::net::{Ipv4Addr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
@@ -46,14 +49,35 @@ enum Form {
     Sets(&'static str),
 }
 
-const FORMS: [(&str, Form); 6] = [
-    ("none", Form::Nothing),
-    ("nftables: maps", Form::Nftables),
-    ("iptables-legacy: rules", Form::Rules("iptables-legacy-restore")),
-    ("iptables-nft: rules", Form::Rules("iptables-nft-restore")),
-    ("iptables-legacy: sets", Form::Sets("iptables-legacy-restore")),
-    ("iptables-nft: sets", Form::Sets("iptables-nft-restore")),
+/// Where packets go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Packet {
+    /// To an address and port among the entries.
+    Exact,
+    /// To a prefix and a range of ports.
+    Range,
+    /// To what no entry knows.
+    Foreign,
+    /// The same by IPv6.
+    ForeignIpv6,
+}
+
+const FORMS: [(&str, Form, Packet); 10] = [
+    ("none", Form::Nothing, Packet::Exact),
+    ("none, IPv6", Form::Nothing, Packet::ForeignIpv6),
+    ("nftables: maps", Form::Nftables, Packet::Exact),
+    ("nftables: maps, a range", Form::Nftables, Packet::Range),
+    ("nftables: maps, not ours", Form::Nftables, Packet::Foreign),
+    ("nftables: maps, not ours, IPv6", Form::Nftables, Packet::ForeignIpv6),
+    ("iptables-legacy: rules", Form::Rules("iptables-legacy-restore"), Packet::Exact),
+    ("iptables-nft: rules", Form::Rules("iptables-nft-restore"), Packet::Exact),
+    ("iptables-legacy: sets", Form::Sets("iptables-legacy-restore"), Packet::Exact),
+    ("iptables-nft: sets", Form::Sets("iptables-nft-restore"), Packet::Exact),
 ];
+/// The places of the ways without a rule, and of the maps, in [`FORMS`].
+const NONE: usize = 0;
+const NONE_IPV6: usize = 1;
+const MAPS: usize = 2;
 
 fn main() {
     let sizes: Vec<usize> = std::env::args().filter_map(|word| word.parse().ok()).collect();
@@ -61,7 +85,8 @@ fn main() {
     println!("| entries | form | ns a packet | times that of the maps |");
     println!("|---|---|---|---|");
     for size in sizes {
-        let mut all: Vec<_> = FORMS.iter().map(|(_, form)| Measured::start(*form, size)).collect();
+        let mut all: Vec<_> =
+            FORMS.iter().map(|(_, form, packet)| Measured::start(*form, *packet, size)).collect();
         let mut costs = vec![Vec::new(); all.len()];
         for _ in 0..ROUNDS {
             for (measured, costs) in all.iter_mut().zip(&mut costs) {
@@ -69,15 +94,15 @@ fn main() {
             }
         }
         let best: Vec<f64> = costs.into_iter().map(best_tenth).collect();
-        for ((name, form), cost) in FORMS.iter().zip(&best) {
-            let added = cost - best[0];
-            match form {
-                Form::Nothing => println!("| {size} | {name} | {cost:.0} in all | |"),
-                _ => println!(
-                    "| {size} | {name} | {added:.0} | {:.1} |",
-                    added / (best[1] - best[0])
-                ),
+        let maps = best[MAPS] - best[NONE];
+        for ((name, form, packet), cost) in FORMS.iter().zip(&best) {
+            if *form == Form::Nothing {
+                println!("| {size} | {name} | {cost:.0} in all | |");
+                continue;
             }
+            let without = if *packet == Packet::ForeignIpv6 { NONE_IPV6 } else { NONE };
+            let added = cost - best[without];
+            println!("| {size} | {name} | {added:.0} | {:.1} |", added / maps);
         }
     }
 }
@@ -94,14 +119,16 @@ struct Measured {
 }
 
 impl Measured {
-    fn start(form: Form, entries: usize) -> Self {
+    fn start(form: Form, packet: Packet, entries: usize) -> Self {
         let (ask, asked) = channel();
         let (give, answer) = channel();
         std::thread::spawn(move || {
             let _namespace: File = namespace();
             run("ip", &["address", "add", "10.0.0.1/8", "dev", "lo"], "");
+            run("ip", &["-6", "route", "add", "local", "fd00::/64", "dev", "lo"], "");
             load(form, entries / PORTS.len());
-            let packets = Packets::to(address(entries / PORTS.len() / 2), PORTS[1]);
+            let (to, port) = packet.destination(entries / PORTS.len());
+            let packets = Packets::to(to, port);
             while asked.recv().is_ok() {
                 give.send(packets.cost()).unwrap();
             }
@@ -122,9 +149,10 @@ struct Packets {
 }
 
 impl Packets {
-    fn to(address: Ipv4Addr, port: u16) -> Self {
+    fn to(address: IpAddr, port: u16) -> Self {
         let listener = UdpSocket::bind((address, port)).unwrap();
-        let sender = UdpSocket::bind("10.0.0.1:0").unwrap();
+        let from = if address.is_ipv6() { "[fd00::1]:0" } else { "10.0.0.1:0" };
+        let sender = UdpSocket::bind(from).unwrap();
         sender.connect((address, port)).unwrap();
         Self { sender, _listener: listener }
     }
@@ -147,6 +175,17 @@ fn address(number: usize) -> Ipv4Addr {
     Ipv4Addr::from_bits(0x0a01_0000 + u32::try_from(number).unwrap())
 }
 
+impl Packet {
+    fn destination(self, addresses: usize) -> (IpAddr, u16) {
+        match self {
+            Self::Exact => (address(addresses / 2).into(), PORTS[1]),
+            Self::Range => ("10.128.0.5".parse().unwrap(), 8050),
+            Self::Foreign => ("10.64.0.1".parse().unwrap(), 7777),
+            Self::ForeignIpv6 => ("fd00::64".parse().unwrap(), 7777),
+        }
+    }
+}
+
 fn load(form: Form, addresses: usize) {
     match form {
         Form::Nothing => {}
@@ -161,7 +200,17 @@ fn load(form: Form, addresses: usize) {
                 )
                 .unwrap();
             }
-            let program = env!("CARGO_BIN_EXE_fwmarkctl");
+            for n in 0..(addresses / 10).max(1) {
+                let net = Ipv4Addr::from_bits(0x0a80_0000 + (u32::try_from(n).unwrap() << 8));
+                writeln!(
+                    config,
+                    "[group.r{n}]\nvips = [\"{net}/24\"]\nports = [\"8000-8099/udp\"]\n\
+                     persistence = \"pfwmc\"\nreal = [\"10.2.0.1\"]"
+                )
+                .unwrap();
+            }
+            let other = std::env::var("FWMARKCTL_BENCH_PROGRAM").ok();
+            let program = other.as_deref().unwrap_or(env!("CARGO_BIN_EXE_fwmarkctl"));
             let compile = ["-c", "-", "--state-dir", "/nowhere", "compile", "--format", "nft"];
             run("nft", &["-f", "-"], &run(program, &compile, &config));
         }

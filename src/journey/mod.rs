@@ -223,7 +223,7 @@ impl Journey {
             Frame::RulesDiffer(_) | Frame::Damaged(_) => {
                 self.would_be_marked("what marks is damaged")
             }
-            Frame::Absent | Frame::Intact => None,
+            Frame::Absent | Frame::Intact | Frame::Former => None,
         };
         let message = damaged.unwrap_or_else(|| match (&self.entry, self.mark) {
             (Some(entry), Some(mark)) => format!("{entry}{} marks it {mark}", self.of_group()),

@@ -101,8 +101,10 @@ impl Plan {
             }
         }
         plan.switch.ledger = ledger_changes(&found.ledger.services, to);
-        if let Frame::RulesDiffer(found) | Frame::Damaged(found) = &ruleset.frame {
-            plan.damage.clone_from(found);
+        match &ruleset.frame {
+            Frame::RulesDiffer(found) | Frame::Damaged(found) => plan.damage.clone_from(found),
+            Frame::Former => plan.damage = vec![FORMER_LAYOUT.to_owned()],
+            Frame::Absent | Frame::Intact => {}
         }
         plan.name_groups(&from.services, &to.services);
         plan
@@ -207,6 +209,9 @@ impl Plan {
     }
 }
 
+/// What is said of a table as earlier versions made it.
+const FORMER_LAYOUT: &str = "the table has the layout of an earlier version of fwmarkctl";
+
 /// An empty state has no table: what `clear` leaves, and what was before the first apply.
 fn frame_change(found: &Frame, to_empty: bool) -> FrameChange {
     match (found, to_empty) {
@@ -214,7 +219,7 @@ fn frame_change(found: &Frame, to_empty: bool) -> FrameChange {
         (_, true) => FrameChange::Remove,
         (Frame::Absent, false) => FrameChange::Create,
         (Frame::RulesDiffer(_), false) => FrameChange::RewriteRules,
-        (Frame::Damaged(_), false) => FrameChange::Rebuild,
+        (Frame::Damaged(_) | Frame::Former, false) => FrameChange::Rebuild,
     }
 }
 

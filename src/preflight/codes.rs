@@ -97,6 +97,8 @@ codes! {
     RulesetFlushed = "D0701",
     /// A unit that flushes IPVS.
     IpvsFlushed = "D0702",
+    /// A saved ruleset that a boot would not load.
+    SavedRefused = "D0703",
 }
 
 impl Code {

@@ -133,6 +133,39 @@ pub(super) struct Units {
     pub(super) watch_enabled: bool,
     /// Whether the unit is enabled that restores when a firewall is started or reloaded.
     pub(super) restore_enabled: bool,
+    /// Saved rulesets that a boot would load, and the kernel refuse.
+    pub(super) refused: Vec<Refused>,
+}
+
+/// A saved ruleset of which nothing would be loaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Refused {
+    /// The unit that loads it.
+    pub(super) unit: String,
+    /// The file; one that it includes is named by itself.
+    pub(super) file: String,
+    /// The line that is refused.
+    pub(super) line: usize,
+    pub(super) why: Refusal,
+}
+
+/// Why a saved ruleset would be refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// Our table as earlier versions made it: a protocol is part of an interval map's key.
+    FormerKeys {
+        /// Whether the table stands in lines of its own, as nft lists it.
+        can_be_cut: bool,
+        /// Whether the file holds nothing else.
+        is_ours_alone: bool,
+    },
+    /// A rule looks into a set of ours, and nothing makes that before.
+    NoSet {
+        /// The set's name.
+        set: String,
+        /// The file from which sets are made at boot.
+        sets: String,
+    },
 }
 
 /// A unit that takes away what is ours.

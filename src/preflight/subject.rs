@@ -87,8 +87,9 @@ impl Subject {
     #[must_use]
     pub fn marked_by(self, frame: &Frame) -> Self {
         let damage = match frame {
-            // Before the first apply nothing is there to be damaged.
-            Frame::Absent | Frame::Intact => Vec::new(),
+            // Before the first apply nothing is there to be damaged, and what an earlier
+            // version made marks as it did.
+            Frame::Absent | Frame::Intact | Frame::Former => Vec::new(),
             Frame::RulesDiffer(found) | Frame::Damaged(found) => found.clone(),
         };
         Self { damage, ..self }

@@ -2,25 +2,15 @@
 
 use std::fmt::{self, Display, Write};
 
-use crate::model::{Family, Mark, PortRange};
+use crate::model::{Family, Mark, PortRange, Protocol};
 use crate::state::{
     DirectorState, LedgerEntry, Lookup, MarkEntry, MarkKey, ServiceKey, Source, SourceEntry,
     SourceKey,
 };
 
-/// The names and types of the maps, and the rule that looks each up: first whole
-/// addresses with a port, then whole addresses with any port, then ranges; and the shadow
-/// maps, which are empty but while marks switch.
-const MAPS: [(&str, &str, &str); 8] = [
-    ("exact4", "ipv4_addr . inet_proto . inet_service", "ip daddr . meta l4proto . th dport"),
-    ("exact6", "ipv6_addr . inet_proto . inet_service", "ip6 daddr . meta l4proto . th dport"),
-    ("host4", "ipv4_addr . inet_proto", "ip daddr . meta l4proto"),
-    ("host6", "ipv6_addr . inet_proto", "ip6 daddr . meta l4proto"),
-    ("range4", "ipv4_addr . inet_proto . inet_service", "ip daddr . meta l4proto . th dport"),
-    ("range6", "ipv6_addr . inet_proto . inet_service", "ip6 daddr . meta l4proto . th dport"),
-    ("shadow4", "ipv4_addr . inet_proto . inet_service", "ip daddr . meta l4proto . th dport"),
-    ("shadow6", "ipv6_addr . inet_proto . inet_service", "ip6 daddr . meta l4proto . th dport"),
-];
+/// The families, and how names of this table end for each, and how rules begin.
+const FAMILIES: [(Family, char, &str); 2] =
+    [(Family::Ipv4, '4', "ip daddr"), (Family::Ipv6, '6', "ip6 daddr")];
 
 /// The names and types of the ledger's sets.
 const LEDGER: [(&str, &str); 3] = [
@@ -46,20 +36,7 @@ fn write_table(text: &mut String, state: &DirectorState) -> fmt::Result {
         return Ok(());
     }
     writeln!(text, "table inet fwmarkctl {{")?;
-    for (name, kind, _) in MAPS {
-        writeln!(text, "\tmap {name} {{")?;
-        writeln!(text, "\t\ttype {kind} : mark")?;
-        if name.starts_with("range") || name.starts_with("shadow") {
-            writeln!(text, "\t\tflags interval")?;
-        }
-        // What the shadow maps hold is on its way out.
-        if !name.starts_with("shadow") {
-            writeln!(text, "\t\tcounter")?;
-        }
-        let entries = state.marking.iter().filter(|(key, _)| map_of(key) == name);
-        write_elements(text, entries.map(|(key, entry)| element(key, entry)))?;
-        writeln!(text, "\t}}\n")?;
-    }
+    write_maps(text, state)?;
     for (name, kind) in LEDGER {
         writeln!(text, "\tset {name} {{")?;
         writeln!(text, "\t\ttype {kind}")?;
@@ -86,6 +63,7 @@ fn write_table(text: &mut String, state: &DirectorState) -> fmt::Result {
         writeln!(text, "\t}}\n")?;
     }
     writeln!(text, "\tchain ledger {{\n\t}}\n")?;
+    write_branches(text)?;
     writeln!(text, "\tchain prerouting {{")?;
     writeln!(text, "\t\ttype filter hook prerouting priority mangle; policy accept;")?;
     write_marking(text)?;
@@ -115,10 +93,90 @@ fn write_table(text: &mut String, state: &DirectorState) -> fmt::Result {
     writeln!(text, "}}")
 }
 
-/// The rules that look up the maps of marks.
+/// The maps of marks: whole addresses with a port, whole addresses with any port, and for
+/// each protocol ranges, and a shadow map, which is empty but while marks switch.
+fn write_maps(text: &mut String, state: &DirectorState) -> fmt::Result {
+    let entries = |lookup: Lookup, of: Family| {
+        let all = state.marking.iter();
+        all.filter(move |(key, _)| key.lookup() == lookup && key.family() == of)
+    };
+    for (family, digit, _) in FAMILIES {
+        let kind = format!("{family}_addr . inet_proto . inet_service");
+        let found = entries(Lookup::Exact, family);
+        write_map(text, &format!("exact{digit}"), &kind, &["counter"], found)?;
+    }
+    for (family, digit, _) in FAMILIES {
+        let kind = format!("{family}_addr . inet_proto");
+        let found = entries(Lookup::Host, family);
+        write_map(text, &format!("host{digit}"), &kind, &["counter"], found)?;
+    }
+    for (family, digit, _) in FAMILIES {
+        for protocol in Protocol::ALL {
+            let (name, kind) =
+                (format!("range{digit}_{protocol}"), format!("{family}_addr . inet_service"));
+            let found = entries(Lookup::Range, family).filter(|(key, _)| key.protocol == protocol);
+            write_map(text, &name, &kind, &["flags interval", "counter"], found)?;
+        }
+    }
+    for (family, digit, _) in FAMILIES {
+        for protocol in Protocol::ALL {
+            let (name, kind) =
+                (format!("shadow{digit}_{protocol}"), format!("{family}_addr . inet_service"));
+            // What the shadow maps hold is on its way out, and counts nothing.
+            write_map(text, &name, &kind, &["flags interval"], std::iter::empty())?;
+        }
+    }
+    Ok(())
+}
+
+fn write_map<'a>(
+    text: &mut String,
+    name: &str,
+    kind: &str,
+    more: &[&str],
+    entries: impl Iterator<Item = (&'a MarkKey, &'a MarkEntry)>,
+) -> fmt::Result {
+    writeln!(text, "\tmap {name} {{")?;
+    writeln!(text, "\t\ttype {kind} : mark")?;
+    for line in more {
+        writeln!(text, "\t\t{line}")?;
+    }
+    write_elements(text, entries.map(|(key, entry)| element(key, entry)))?;
+    writeln!(text, "\t}}\n")
+}
+
+/// The chains to which those that mark send packets on.
+fn write_branches(text: &mut String) -> fmt::Result {
+    for (_, digit, address) in FAMILIES {
+        for protocol in Protocol::ALL {
+            writeln!(text, "\tchain {protocol}{digit} {{")?;
+            for kind in ["range", "shadow"] {
+                let map = format!("{kind}{digit}_{protocol}");
+                writeln!(text, "\t\tmeta mark set {address} . th dport map @{map} accept")?;
+            }
+            writeln!(text, "\t}}\n")?;
+        }
+    }
+    writeln!(text, "\tchain marking6 {{")?;
+    write_less_exact(text, '6', "ip6 daddr")?;
+    writeln!(text, "\t}}\n")
+}
+
+/// The rules that mark.
 fn write_marking(text: &mut String) -> fmt::Result {
-    for (name, _, key) in MAPS {
-        writeln!(text, "\t\tmeta mark set {key} map @{name} accept")?;
+    for (_, digit, address) in FAMILIES {
+        let key = format!("{address} . meta l4proto . th dport");
+        writeln!(text, "\t\tmeta mark set {key} map @exact{digit} accept")?;
+    }
+    writeln!(text, "\t\tmeta nfproto ipv6 goto marking6")?;
+    write_less_exact(text, '4', "ip daddr")
+}
+
+/// The rules for what no map of addresses with ports knows.
+fn write_less_exact(text: &mut String, digit: char, address: &str) -> fmt::Result {
+    writeln!(text, "\t\tmeta mark set {address} . meta l4proto map @host{digit} accept")?;
+    for protocol in Protocol::ALL {
+        writeln!(text, "\t\tmeta l4proto {protocol} goto {protocol}{digit}")?;
     }
     Ok(())
 }
@@ -132,18 +190,6 @@ fn write_elements(text: &mut String, elements: impl Iterator<Item = String>) -> 
         any = true;
     }
     if any { writeln!(text, " }}") } else { Ok(()) }
-}
-
-/// The map that holds `key`.
-fn map_of(key: &MarkKey) -> &'static str {
-    match (key.lookup(), key.family()) {
-        (Lookup::Exact, Family::Ipv4) => "exact4",
-        (Lookup::Exact, Family::Ipv6) => "exact6",
-        (Lookup::Host, Family::Ipv4) => "host4",
-        (Lookup::Host, Family::Ipv6) => "host6",
-        (Lookup::Range, Family::Ipv4) => "range4",
-        (Lookup::Range, Family::Ipv6) => "range6",
-    }
 }
 
 /// The ledger's set that holds `key`.
@@ -181,10 +227,12 @@ fn element(key: &MarkKey, entry: &MarkEntry) -> String {
     let mark = entry.mark.map_or(0, Mark::get);
     let comment =
         entry.group.as_ref().map_or_else(String::new, |group| format!(" comment \"{group}\""));
-    if key.lookup() == Lookup::Host {
-        return format!("{destination} . {protocol}{comment} : {mark:#010x}");
-    }
-    format!("{destination} . {protocol} . {}{comment} : {mark:#010x}", Ports(*ports))
+    let key = match key.lookup() {
+        Lookup::Host => format!("{destination} . {protocol}"),
+        Lookup::Exact => format!("{destination} . {protocol} . {}", Ports(*ports)),
+        Lookup::Range => format!("{destination} . {}", Ports(*ports)),
+    };
+    format!("{key}{comment} : {mark:#010x}")
 }
 
 /// Ports as nft takes them; "any" is a range like any other there.

@@ -31,6 +31,9 @@ pub enum Frame {
     /// The rules of a chain of ours differ; each sentence says what was found. Rules can
     /// be written again in the batch that switches the marks.
     RulesDiffer(Vec<String>),
+    /// An earlier version made it, in another layout, and nothing differs from that. It marks
+    /// as it did; the next switch makes it anew.
+    Former,
     /// Something differs that cannot be changed in place (a map's type, a chain's hook,
     /// a chain or set that is not ours); each sentence says what was found.
     Damaged(Vec<String>),

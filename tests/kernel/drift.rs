@@ -99,7 +99,7 @@ fn a_flushed_ledger_is_repaired() {
 #[test]
 fn an_element_in_a_shadow_map_is_taken_out() {
     drifts(|director| {
-        director.nft("add element inet fwmarkctl shadow4 { 172.18.100.7 . tcp . 443 : 25 }");
+        director.nft("add element inet fwmarkctl shadow4_tcp { 172.18.100.7 . 443 : 25 }");
     });
 }
 

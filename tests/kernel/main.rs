@@ -36,6 +36,10 @@ mod iptables;
 mod killed;
 mod lab;
 mod lab_works;
+#[path = "../loading/mod.rs"]
+#[allow(unreachable_pub, reason = "shared with other test programs")]
+mod loading;
+mod loads;
 mod local_node;
 mod local_traffic;
 #[path = "../longer/mod.rs"]
@@ -51,6 +55,7 @@ mod readers;
 mod realserver;
 mod refused;
 mod same_as_tools;
+mod saved;
 mod scene;
 mod settings;
 mod sip;

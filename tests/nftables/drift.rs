@@ -58,9 +58,22 @@ fn foreign_and_missing_rules_are_seen_and_written_again() {
              add rule {TABLE} prerouting meta mark set ip daddr . meta l4proto map @host4 accept
              add rule {TABLE} prerouting meta mark set ip daddr . meta l4proto map @host4"
         ));
-        assert_eq!(found.len(), 8, "{found:?}");
+        assert_eq!(found.len(), 7, "{found:?}");
         assert!(found[0].contains("rule 2 ") && found[0].contains("which looks up host4"));
-        assert!(found.contains(&"the rule that looks up range6 is missing".to_owned()));
+        assert!(found.contains(&"the rule that leads to marking6 is missing".to_owned()));
+        repair();
+
+        let found = rules_differ(&format!(
+            "flush chain {TABLE} tcp6
+             insert rule {TABLE} udp4 accept
+             flush chain {TABLE} marking6
+             add rule {TABLE} marking6 meta l4proto tcp goto tcp4"
+        ));
+        assert_eq!(found.len(), 7, "{found:?}");
+        assert!(found[0].starts_with("rule 1 of the chain udp4 (handle "), "{found:?}");
+        assert_eq!(found[1], "the chain tcp6 has no rules");
+        assert!(found[2].starts_with("rule 1 of the chain marking6 (handle "), "{found:?}");
+        assert_eq!(found[3], "the rule that looks up host6 is missing");
         repair();
     });
 }
@@ -136,7 +149,7 @@ fn changed_entries_are_seen_as_entries() {
 
         let found = after(&format!(
             "add element {TABLE} host4 {{ 192.0.2.9 . udp comment \"Not a name\" : 0 }}
-             add element {TABLE} range6 {{ 2001:db8:9::/48 . tcp . 80 : 5 }}"
+             add element {TABLE} range6_tcp {{ 2001:db8:9::/48 . 80 : 5 }}"
         ));
         let nameless = MarkEntry { mark: None, group: None };
         let udp = key("192.0.2.9", Protocol::Udp, PortRange::ANY);
@@ -152,8 +165,8 @@ fn changed_entries_are_seen_as_entries() {
 fn entries_of_the_shadow_maps_are_seen_apart_from_those_that_count() {
     in_namespace(|| {
         let found = after(&format!(
-            "add element {TABLE} shadow4 {{ 192.0.2.3 . sctp . 8000-8090 comment \"old\" : 7 }}
-             add element {TABLE} shadow6 {{ 2001:db8::2 . udp . 0-65535 : 8 }}"
+            "add element {TABLE} shadow4_sctp {{ 192.0.2.3 . 8000-8090 comment \"old\" : 7 }}
+             add element {TABLE} shadow6_udp {{ 2001:db8::2 . 0-65535 : 8 }}"
         ));
         assert_eq!((found.frame, found.entries), (Frame::Intact, sample().0));
         let range = key("192.0.2.3", Protocol::Sctp, ports(8000, 8090));
@@ -163,8 +176,9 @@ fn entries_of_the_shadow_maps_are_seen_apart_from_those_that_count() {
         assert_eq!(found.shadow, shadow);
         switch(&Shadow::lift(&shadow)).expect("emptied");
         assert_eq!(observe().value.shadow, Marking::new());
-        let odd = damaged(&format!("add element {TABLE} shadow4 {{ 10.0.0.1 . icmp . 80 : 1 }}"));
-        assert_eq!(odd, ["shadow4 holds 10.0.0.1 with protocol 1, which IPVS does not schedule"]);
+        let odd =
+            damaged(&format!("add element {TABLE} shadow4_tcp {{ 10.0.0.1-10.0.0.2 . 80 : 1 }}"));
+        assert_eq!(odd, ["shadow4_tcp holds 10.0.0.1-10.0.0.2, which is not a prefix"]);
     });
 }
 
@@ -178,24 +192,19 @@ fn entries_that_are_none_of_ours_are_sentences() {
                 "exact4 holds 192.0.2.1 with protocol 1, which IPVS does not schedule",
             ),
             (
-                "range4",
-                "10.0.0.1-10.0.0.2 . tcp . 80 : 1",
-                "range4 holds 10.0.0.1-10.0.0.2, which is not a prefix",
+                "range4_tcp",
+                "10.0.0.1-10.0.0.2 . 80 : 1",
+                "range4_tcp holds 10.0.0.1-10.0.0.2, which is not a prefix",
             ),
             (
-                "range4",
-                "10.0.0.0/24 . 6-17 . 80 : 1",
-                "range4 holds 10.0.0.0 with the protocols 6 to 17",
+                "range4_udp",
+                "10.0.0.0/24 . 0-80 : 1",
+                "range4_udp holds 10.0.0.0/24 with ports that do not exist: port 0 does not exist",
             ),
             (
-                "range4",
-                "10.0.0.0/24 . tcp . 0-80 : 1",
-                "range4 holds 10.0.0.0/24 with ports that do not exist: port 0 does not exist",
-            ),
-            (
-                "range6",
-                "2001:db8::5 . tcp . 80 : 1",
-                "range6 holds [2001:db8::5]:80/tcp, which belongs into exact6",
+                "range6_tcp",
+                "2001:db8::5 . 80 : 1",
+                "range6_tcp holds [2001:db8::5]:80/tcp, which belongs into exact6",
             ),
             ("services", "0 . ipv4", "services holds a service of mark 0"),
             ("services", "5 . 7", "services holds a service of mark 5 and the family 7"),
@@ -290,11 +299,15 @@ fn a_frame_of_another_shape_is_damage() {
                 "the entries of host4 do not count packets",
             ),
             (
-                "map shadow6 {",
-                "map shadow6 {\n\t\tlimit rate 5/second;",
-                "the entries of shadow6 limit or track packets",
+                "map shadow6_udp {",
+                "map shadow6_udp {\n\t\tlimit rate 5/second;",
+                "the entries of shadow6_udp limit or track packets",
             ),
-            ("map shadow4 {", "map shadow4 { counter;", "the entries of shadow4 count packets"),
+            (
+                "map shadow4_tcp {",
+                "map shadow4_tcp { counter;",
+                "the entries of shadow4_tcp count packets",
+            ),
         ] {
             assert_eq!(altered(from, to), [sentence], "{from} → {to}");
         }
@@ -306,19 +319,25 @@ fn missing_maps_and_chains_are_damage_and_a_rebuild_mends_them() {
     in_namespace(|| {
         let found = damaged(&format!(
             "flush chain {TABLE} prerouting
-             delete map {TABLE} range6
-             delete map {TABLE} shadow4
+             flush chain {TABLE} tcp4
+             flush chain {TABLE} tcp6
+             delete map {TABLE} range6_tcp
+             delete map {TABLE} shadow4_tcp
              delete set {TABLE} services
-             delete chain {TABLE} prerouting"
+             delete chain {TABLE} prerouting
+             delete chain {TABLE} tcp4"
         ));
         assert_eq!(
             found,
             [
                 "the chain prerouting is missing",
-                "range6 is missing",
-                "shadow4 is missing",
+                "the chain tcp4 is missing",
+                "range6_tcp is missing",
+                "shadow4_tcp is missing",
                 "services is missing",
-                "the chain prerouting has no rules"
+                "the chain prerouting has no rules",
+                "the chain tcp4 has no rules",
+                "the chain tcp6 has no rules"
             ]
         );
         let change = MarkSwitch { frame: FrameChange::Rebuild, ..creation(&sample()) };

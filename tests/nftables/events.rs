@@ -48,7 +48,7 @@ fn whatever_is_done_to_our_table_is_heard() {
         for command in [
             "add element inet fwmarkctl exact4 { 192.0.2.7 . tcp . 80 : 7 }",
             "delete element inet fwmarkctl exact4 { 192.0.2.7 . tcp . 80 }",
-            "flush map inet fwmarkctl range6",
+            "flush map inet fwmarkctl range6_tcp",
             "add rule inet fwmarkctl prerouting accept",
             "flush chain inet fwmarkctl prerouting",
             "add chain inet fwmarkctl theirs",

@@ -6,6 +6,10 @@ mod counters;
 mod drift;
 mod events;
 mod exactness;
+#[path = "../loading/mod.rs"]
+#[allow(unreachable_pub, reason = "shared with other test programs")]
+mod loading;
+mod loads;
 mod refusals;
 mod round_trip;
 mod shadow;

@@ -126,13 +126,13 @@ fn what_an_interrupted_switch_left_is_taken_out_by_the_next_apply() {
         let (marking, _) = sample();
         lead_to(&marking);
         nft_file(
-            "add element inet fwmarkctl shadow4 { 192.0.2.3 . sctp . 8050-8200 : 7 }
-             add element inet fwmarkctl shadow6 { 2001:db8::9 . udp . 0-65535 : 8 }",
+            "add element inet fwmarkctl shadow4_sctp { 192.0.2.3 . 8050-8200 : 7 }
+             add element inet fwmarkctl shadow6_udp { 2001:db8::9 . 0-65535 : 8 }",
         );
         let [again] = &lead_to(&marking)[..] else { panic!("one batch") };
         assert_eq!((&again.value.entries, again.value.shadow.len()), (&marking, 0));
         // One that is in the way of the shadow that is needed goes before it comes.
-        nft_file("add element inet fwmarkctl shadow4 { 192.0.2.3 . sctp . 8050-8200 : 7 }");
+        nft_file("add element inet fwmarkctl shadow4_sctp { 192.0.2.3 . 8050-8200 : 7 }");
         let mut renamed = marking.clone();
         let range = key("192.0.2.3", Protocol::Sctp, ports(8000, 8100));
         let old = renamed.insert(range, entry(0x4c56_0001, "renamed")).expect("it was there");

@@ -59,12 +59,11 @@ const CHAINS: &str = r"
     meta mark != 0 accept
     meta mark set ip daddr . meta l4proto . th dport map @exact4 accept
     meta mark set ip6 daddr . meta l4proto . th dport map @exact6 accept
+    meta nfproto ipv6 goto marking6
     meta mark set ip daddr . meta l4proto map @host4 accept
-    meta mark set ip6 daddr . meta l4proto map @host6 accept
-    meta mark set ip daddr . meta l4proto . th dport map @range4 accept
-    meta mark set ip6 daddr . meta l4proto . th dport map @range6 accept
-    meta mark set ip daddr . meta l4proto . th dport map @shadow4 accept
-    meta mark set ip6 daddr . meta l4proto . th dport map @shadow6 accept
+    meta l4proto tcp goto tcp4
+    meta l4proto udp goto udp4
+    meta l4proto sctp goto sctp4
   }
   chain postrouting {
     type nat hook postrouting priority srcnat; policy accept;

@@ -1,5 +1,5 @@
-//! The chains that a hook calls, and their rules. All but the one that marks are there
-//! only while something needs them.
+//! The chains that a hook calls, those to which they send packets on, and their rules. Of
+//! the former all but the one that marks are there only while something needs them.
 
 use std::ffi::CStr;
 
@@ -7,6 +7,7 @@ use nftnl::nftnl_sys::libc;
 use nftnl::{ChainType, Hook};
 
 use super::frame::{self, Set, Step, text};
+use crate::model::{Family, Protocol};
 use crate::state::OptionalChains;
 
 /// A chain that a hook calls.
@@ -22,10 +23,88 @@ pub(super) enum Base {
     Postrouting,
 }
 
+/// A chain to which the chains that mark send packets on. None returns from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Branch {
+    /// The interval maps of one family and protocol.
+    Ranges(Family, Protocol),
+    /// What is left of IPv6 after the map that most packets hit.
+    Ipv6,
+}
+
 /// A rule, and what it is called in a sentence.
 pub(super) struct BaseRule {
     pub(super) what: String,
     pub(super) steps: Vec<Step>,
+}
+
+/// The rule that looks up `set`.
+fn lookup(set: Set, steps: Vec<Step>) -> BaseRule {
+    BaseRule { what: format!("the rule that looks up {}", text(set.name())), steps }
+}
+
+/// The rule that sends packets on to `branch`.
+fn on_to(branch: Branch) -> BaseRule {
+    let chain = branch.name();
+    let steps = match branch {
+        Branch::Ranges(_, protocol) => frame::on_of(protocol, chain),
+        Branch::Ipv6 => frame::on_of_ipv6(chain),
+    };
+    BaseRule { what: format!("the rule that leads to {}", text(chain)), steps }
+}
+
+/// The rules for what no hash map with ports knows.
+fn less_exact(family: Family) -> impl Iterator<Item = BaseRule> {
+    let host = Set::Host(family);
+    let ranges = Protocol::ALL.into_iter().map(move |of| on_to(Branch::Ranges(family, of)));
+    std::iter::once(lookup(host, frame::marking(host))).chain(ranges)
+}
+
+/// The rules that mark, at whichever hook. Hits of the exact maps come first. What else is
+/// of IPv6 leaves then, and each protocol goes on by itself, so that a packet that no
+/// entry knows passes no more rules than it must.
+fn marking() -> impl Iterator<Item = BaseRule> {
+    Family::BOTH
+        .into_iter()
+        .map(|family| lookup(Set::Exact(family), frame::marking(Set::Exact(family))))
+        .chain(std::iter::once(on_to(Branch::Ipv6)))
+        .chain(less_exact(Family::Ipv4))
+}
+
+impl Branch {
+    /// All of them; one that sends packets on to others comes after them.
+    pub(super) fn all() -> impl Iterator<Item = Self> {
+        let ranges = |family| Protocol::ALL.into_iter().map(move |of| Self::Ranges(family, of));
+        Family::BOTH.into_iter().flat_map(ranges).chain(std::iter::once(Self::Ipv6))
+    }
+
+    /// The chain of a name, where it is one of these.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        Self::all().find(|branch| text(branch.name()) == name)
+    }
+
+    pub(super) fn name(self) -> &'static CStr {
+        match self {
+            Self::Ranges(Family::Ipv4, Protocol::Tcp) => c"tcp4",
+            Self::Ranges(Family::Ipv4, Protocol::Udp) => c"udp4",
+            Self::Ranges(Family::Ipv4, Protocol::Sctp) => c"sctp4",
+            Self::Ranges(Family::Ipv6, Protocol::Tcp) => c"tcp6",
+            Self::Ranges(Family::Ipv6, Protocol::Udp) => c"udp6",
+            Self::Ranges(Family::Ipv6, Protocol::Sctp) => c"sctp6",
+            Self::Ipv6 => c"marking6",
+        }
+    }
+
+    /// Its rules in their order.
+    pub(super) fn rules(self) -> Vec<BaseRule> {
+        match self {
+            Self::Ranges(family, protocol) => {
+                let maps = [Set::Range(family, protocol), Set::Shadow(family, protocol)];
+                maps.into_iter().map(|map| lookup(map, frame::marking(map))).collect()
+            }
+            Self::Ipv6 => less_exact(Family::Ipv6).collect(),
+        }
+    }
 }
 
 impl Base {
@@ -101,13 +180,8 @@ impl Base {
 
     /// Its rules in their order.
     pub(super) fn rules(self) -> Vec<BaseRule> {
-        let of = |set: Set, steps| BaseRule {
-            what: format!("the rule that looks up {}", text(set.name())),
-            steps,
-        };
-        let marking = Set::MAPS.into_iter().map(|map| of(map, frame::marking(map)));
         match self {
-            Self::Prerouting => marking.collect(),
+            Self::Prerouting => marking().collect(),
             Self::Defragment => vec![BaseRule {
                 what: "the rule for fragments".to_owned(),
                 steps: frame::defragmentation(),
@@ -118,10 +192,10 @@ impl Base {
                 what: "the rule that leaves alone what has a mark".to_owned(),
                 steps: frame::is_marked(),
             })
-            .chain(marking)
+            .chain(marking())
             .collect(),
             Self::Postrouting => {
-                Set::SOURCES.into_iter().map(|set| of(set, frame::translation(set))).collect()
+                Set::SOURCES.into_iter().map(|set| lookup(set, frame::translation(set))).collect()
             }
         }
     }
@@ -136,6 +210,25 @@ mod tests {
         for chain in [Base::Prerouting, Base::Defragment, Base::Output, Base::Postrouting] {
             assert_eq!(Base::named(text(chain.name())), Some(chain));
         }
-        assert_eq!(Base::named("ledger"), None);
+        for branch in Branch::all() {
+            assert_eq!(Branch::named(text(branch.name())), Some(branch));
+        }
+        assert_eq!((Base::named("ledger"), Branch::named("ledger")), (None, None));
+    }
+
+    #[test]
+    fn each_map_is_looked_up_once_and_each_chain_is_led_to() {
+        let rules: Vec<_> =
+            Branch::all().flat_map(Branch::rules).chain(Base::Prerouting.rules()).collect();
+        let count = |step: &Step| rules.iter().filter(|rule| rule.steps.contains(step)).count();
+        for map in Set::MAPS {
+            let map = text(map.name()).to_owned();
+            assert_eq!(count(&Step::Lookup { map, key: 0, to: 0 }), 1);
+        }
+        for branch in Branch::all() {
+            assert_eq!(count(&Step::Goto { chain: text(branch.name()).to_owned() }), 1);
+        }
+        // Beside these lookups and gotos there is no rule.
+        assert_eq!(rules.len(), Set::MAPS.len() + Branch::all().count());
     }
 }

@@ -43,7 +43,8 @@ impl Key {
         }
     }
 
-    /// Address, protocol and port, the last 0 where the key has none.
+    /// Address, protocol and port: the protocol that of the map where its keys have none,
+    /// the port 0 where the key has none.
     fn split(&self, set: Set) -> Option<(IpAddr, u8, u16)> {
         let bytes = self.as_bytes();
         if bytes.len() != set.key_length() as usize {
@@ -59,8 +60,12 @@ impl Key {
                 (Ipv6Addr::from(*address).into(), rest)
             }
         };
-        let port = rest.get(4..6).map_or(0, |port| u16::from_be_bytes([port[0], port[1]]));
-        Some((address, *rest.first()?, port))
+        let (protocol, rest) = match set.protocol() {
+            Some(protocol) => (protocol.number(), rest),
+            None => (*rest.first()?, rest.get(4..).unwrap_or_default()),
+        };
+        let port = rest.get(..2).map_or(0, |port| u16::from_be_bytes([port[0], port[1]]));
+        Some((address, protocol, port))
     }
 }
 
@@ -94,7 +99,9 @@ impl<'a> Element<'a> {
         let bound = |address: IpAddr, port: u16| {
             let mut bytes = Key::default();
             bytes.push_address(address);
-            bytes.push(&[key.protocol.number()]);
+            if set.protocol().is_none() {
+                bytes.push(&[key.protocol.number()]);
+            }
             if !matches!(set, Set::Host(_)) {
                 bytes.push(&port.to_be_bytes());
             }
@@ -304,9 +311,9 @@ mod tests {
         let host = Element::of_mark(&key("192.0.2.1", Protocol::Udp, PortRange::ANY), None);
         assert_eq!(host.key.as_bytes(), [192, 0, 2, 1, 17, 0, 0, 0]);
         let range = Element::of_mark(&key("192.0.2.0/28", Protocol::Tcp, ports(8000, 8100)), None);
-        assert_eq!(range.key.as_bytes(), [192, 0, 2, 0, 6, 0, 0, 0, 0x1f, 0x40, 0, 0]);
+        assert_eq!(range.key.as_bytes(), [192, 0, 2, 0, 0x1f, 0x40, 0, 0]);
         let end = range.key_end.expect("an interval");
-        assert_eq!(end.as_bytes(), [192, 0, 2, 15, 6, 0, 0, 0, 0x1f, 0xa4, 0, 0]);
+        assert_eq!(end.as_bytes(), [192, 0, 2, 15, 0x1f, 0xa4, 0, 0]);
     }
 
     #[test]
@@ -325,9 +332,10 @@ mod tests {
             let entry = entry();
             let element = Element::of_mark(&key, Some(&entry));
             assert_eq!(element.to_mark(Set::of(&key)), Ok((key, entry.clone())));
-            let shadow = Set::Shadow(key.family());
-            let element = Element::in_map(shadow, &key, Some(&entry));
-            assert_eq!(element.to_mark(shadow), Ok((key, entry)));
+            for map in [Set::shadow_of(&key), Set::FormerShadow(key.family())] {
+                let element = Element::in_map(map, &key, Some(&entry));
+                assert_eq!(element.to_mark(map), Ok((key, entry.clone())));
+            }
         }
     }
 
@@ -387,7 +395,7 @@ mod tests {
         for length in 0..=24 {
             let key = Key::read(&vec![0xff; length]).expect("it fits");
             let element = Element { key, mark: Some(1), ..Element::default() };
-            for set in Set::all() {
+            for set in Set::all().chain(Set::FORMER) {
                 assert!(!element.describe(set).is_empty());
             }
         }

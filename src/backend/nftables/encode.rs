@@ -2,13 +2,13 @@
 //! a second `sendmsg(2)` is a second transaction.
 
 use std::collections::BTreeMap;
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 
 use nftnl::expr::Counter;
 use nftnl::nftnl_sys::libc;
 use nftnl::{Chain, MsgType, NlMsg, Policy, ProtoFamily, Rule, Table};
 
-use super::chain::{Base, BaseRule};
+use super::chain::{Base, BaseRule, Branch};
 use super::element::Element;
 use super::expression;
 use super::frame::{self, Set};
@@ -45,6 +45,10 @@ pub(super) fn switch(change: &MarkSwitch, at: Generation) -> Result<Vec<u8>, Net
         }
         FrameChange::RewriteRules => {
             batch.rewrite(&table, Base::Prerouting);
+            for branch in Branch::all() {
+                batch.flush(&Chain::new(branch.name(), &table));
+                batch.rules(&table, branch.name(), branch.rules());
+            }
             batch.flush(&Chain::new(frame::LEDGER, &table));
             let optional = Base::optional(change.chains.before);
             for ((chain, was), (_, is)) in
@@ -117,6 +121,10 @@ impl Batch {
             self.append(&NativeSet::definition(set, id), MsgType::Add, CREATE | EXCL);
         }
         self.append(&Chain::new(frame::LEDGER, table), MsgType::Add, CREATE | EXCL);
+        for branch in Branch::all() {
+            self.append(&Chain::new(branch.name(), table), MsgType::Add, CREATE | EXCL);
+            self.rules(table, branch.name(), branch.rules());
+        }
         self.create_chain(table, Base::Prerouting);
     }
 
@@ -126,12 +134,12 @@ impl Batch {
         chain.set_hook(base.hook(), base.priority());
         chain.set_policy(Policy::Accept);
         self.append(&chain, MsgType::Add, CREATE | EXCL);
-        self.rules(table, base);
+        self.rules(table, base.name(), base.rules());
     }
 
-    fn rules(&mut self, table: &Table, base: Base) {
-        let chain = Chain::new(base.name(), table);
-        for BaseRule { steps, .. } in base.rules() {
+    fn rules(&mut self, table: &Table, chain: &CStr, rules: Vec<BaseRule>) {
+        let chain = Chain::new(chain, table);
+        for BaseRule { steps, .. } in rules {
             let mut rule = Rule::new(&chain);
             for step in &steps {
                 expression::add(&mut rule, step);
@@ -142,7 +150,7 @@ impl Batch {
 
     fn rewrite(&mut self, table: &Table, base: Base) {
         self.flush(&Chain::new(base.name(), table));
-        self.rules(table, base);
+        self.rules(table, base.name(), base.rules());
     }
 
     /// The optional chains that come or go. With a chain go its rules.
@@ -189,7 +197,7 @@ impl Batch {
             }
             for EntryChange { key, before, .. } in &change.shadow {
                 if before.is_some() {
-                    let map = Set::Shadow(key.family());
+                    let map = Set::shadow_of(key);
                     lists.push(map, &Element::in_map(map, key, None));
                 }
             }
@@ -213,7 +221,7 @@ impl Batch {
         }
         for EntryChange { key, after, .. } in &change.shadow {
             if after.is_some() {
-                let map = Set::Shadow(key.family());
+                let map = Set::shadow_of(key);
                 lists.push(map, &Element::in_map(map, key, after.as_ref()));
             }
         }

@@ -7,6 +7,7 @@ use nftnl::expr::{
 use nftnl::nftnl_sys::libc;
 use nftnl::{ProtoFamily, Rule};
 
+use super::chain::Branch;
 use super::frame::{Set, Step};
 use super::map::{MetaInto, PayloadInto, SetLookup, TproxyToPort};
 use super::wire::{self, Fields};
@@ -59,6 +60,11 @@ pub(super) fn add(rule: &mut Rule<'_>, step: &Step) {
         }
         Step::SetMark { .. } => rule.add_expr(&Meta::Mark { set: true }),
         Step::Accept => rule.add_expr(&Verdict::Accept),
+        Step::Goto { chain } => {
+            if let Some(branch) = Branch::named(chain) {
+                rule.add_expr(&Verdict::Goto { chain: branch.name().to_owned() });
+            }
+        }
         Step::Counter => rule.add_expr(&Counter),
         Step::Foreign(_) => {}
     }
@@ -101,13 +107,18 @@ pub(super) fn read(kind: &str, data: &Fields<'_>) -> Result<Option<Step>, Netlin
             _ => None,
         },
         "immediate" => {
-            // NFTA_DATA_VERDICT, and in it NFTA_VERDICT_CODE; register 0 is the verdict.
-            let verdict = data.nested(2)?.nested(2)?.number(1);
-            let accept = libc::NF_ACCEPT.cast_unsigned();
+            // NFTA_DATA_VERDICT, and in it NFTA_VERDICT_CODE and _CHAIN; register 0 is the
+            // verdict.
+            let verdict = data.nested(2)?.nested(2)?;
+            let code = verdict.number(1).filter(|_| number(1) == Some(0)).map(u32::cast_signed);
             let value = data.nested(2)?.get(wire::element::VALUE).map(<[u8]>::to_vec);
-            match (at(1), value) {
-                (Some(to), Some(value)) => Some(Step::Value { to, value }),
-                _ => (number(1) == Some(0) && verdict == Some(accept)).then_some(Step::Accept),
+            match (at(1), value, code, verdict.text(2)) {
+                (Some(to), Some(value), ..) => Some(Step::Value { to, value }),
+                (.., Some(libc::NF_ACCEPT), _) => Some(Step::Accept),
+                (.., Some(libc::NFT_GOTO), Some(chain)) => {
+                    Some(Step::Goto { chain: chain.to_owned() })
+                }
+                _ => None,
             }
         }
         // NFTA_TPROXY_FAMILY and _REG_PORT, without _REG_ADDR.

@@ -1,13 +1,16 @@
-//! What surrounds the mark entries: table, chains, rules, maps. This is the one
-//! definition: `encode` writes it, `inspect` compares the kernel's tables with it.
+//! What surrounds the mark entries: table, chains, rules, maps. With `set`, the maps, and
+//! `chain`, the chains, this is the one definition: `encode` writes it, `inspect` compares the
+//! kernel's tables with it.
 //!
 //! ```text
 //! table inet fwmarkctl {
 //!   map exact4 { type ipv4_addr . inet_proto . inet_service : mark; counter }  one address, one port
 //!   map host4  { type ipv4_addr . inet_proto : mark; counter }           one address, any port
-//!   map range4 { as exact4; flags interval }                             prefixes, port ranges
-//!   map shadow4 { as range4, without counter }                           empty but while marks switch
-//!   map exact6, host6, range6, shadow6                                   the same for IPv6
+//!   map range4_tcp { type ipv4_addr . inet_service : mark; flags interval; counter }
+//!   map range4_udp, range4_sctp                                          prefixes, port ranges
+//!   map shadow4_tcp { as range4_tcp, without counter }                   empty but while marks switch
+//!   map shadow4_udp, shadow4_sctp
+//!   map exact6, host6, range6_tcp, …                                     the same for IPv6
 //!   set services { type mark . nf_proto }                                which services are ours
 //!   set services4 { type ipv4_addr . inet_proto . inet_service }         those without a mark
 //!   set services6                                                        the same for IPv6
@@ -16,10 +19,24 @@
 //!   set masquerade6, map source6                                         the same for IPv6
 //!   chain ledger { counter comment "generation 12 tx … state … boot …" } never called
 //!   chain defragment { … }               while VIPs are routed: fragments are put together
+//!   chain tcp4 {                                                         what no hash map knows
+//!     meta mark set ip daddr . th dport map @range4_tcp accept
+//!     meta mark set ip daddr . th dport map @shadow4_tcp accept
+//!   }
+//!   chain udp4, sctp4, tcp6, udp6, sctp6
+//!   chain marking6 {                                                     the way of IPv6 after exact6
+//!     meta mark set ip6 daddr . meta l4proto map @host6 accept
+//!     meta l4proto tcp goto tcp6
+//!     …
+//!   }
 //!   chain prerouting {
 //!     type filter hook prerouting priority mangle; policy accept;
 //!     meta mark set ip daddr . meta l4proto . th dport map @exact4 accept
-//!     …                                                                  a rule for each map
+//!     meta mark set ip6 daddr . meta l4proto . th dport map @exact6 accept
+//!     meta nfproto ipv6 goto marking6
+//!     meta mark set ip daddr . meta l4proto map @host4 accept
+//!     meta l4proto tcp goto tcp4
+//!     …
 //!   }
 //!   chain output {                                                       only for local traffic
 //!     type route hook output priority mangle; policy accept;
@@ -40,6 +57,10 @@
 //! shadow maps come last: what they hold counts only while an interval map exchanges
 //! entries, which is not one instant (see `plan::Shadow`).
 //!
+//! An interval map has no protocol in its key: `nft -f` of nft 1.0.6 adds an expression for
+//! it that some kernels refuse (docs/decisions/0037). So there is one for each protocol, and
+//! a packet goes on to those of its own family and protocol only.
+//!
 //! Each entry counts the packets that it marks. The kernel gives every element the counter
 //! of its map, so elements are written without one; and it counts on a look-up that hits
 //! (`nft_lookup_eval`, `net/netfilter/nft_lookup.c`), so the rules need none either.
@@ -48,8 +69,8 @@ use std::ffi::CStr;
 
 use nftnl::nftnl_sys::libc;
 
+pub(super) use super::set::Set;
 use crate::model::{Family, Protocol};
-use crate::state::{Lookup, MarkKey, ServiceKey, Source, SourceKey};
 
 /// The table's name; its family is inet.
 pub(super) const TABLE: &CStr = c"fwmarkctl";
@@ -69,210 +90,6 @@ pub(super) fn table_name() -> &'static str {
 pub(super) fn text(name: &'static CStr) -> &'static str {
     name.to_str().unwrap_or_default()
 }
-
-/// The maps and sets of the table, in their order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Set {
-    /// One address and one port: a hash map.
-    Exact(Family),
-    /// One address and any port: a hash map.
-    Host(Family),
-    /// Prefixes and port ranges: an interval map.
-    Range(Family),
-    /// Old entries of the maps before it, while these change: an interval map.
-    Shadow(Family),
-    /// The virtual services by mark that are ours.
-    Services,
-    /// The virtual services by address that are ours.
-    AddressServices(Family),
-    /// Whose clients' addresses are replaced by one of the device.
-    Masquerade(Family),
-    /// Whose clients' addresses are replaced by an address of choice.
-    Source(Family),
-}
-
-impl Set {
-    /// The maps, in the order of their rules.
-    pub(super) const MAPS: [Self; 8] = [
-        Self::Exact(Family::Ipv4),
-        Self::Exact(Family::Ipv6),
-        Self::Host(Family::Ipv4),
-        Self::Host(Family::Ipv6),
-        Self::Range(Family::Ipv4),
-        Self::Range(Family::Ipv6),
-        Self::Shadow(Family::Ipv4),
-        Self::Shadow(Family::Ipv6),
-    ];
-
-    /// The sets of the ledger.
-    pub(super) const LEDGER: [Self; 3] =
-        [Self::Services, Self::AddressServices(Family::Ipv4), Self::AddressServices(Family::Ipv6)];
-
-    /// Where it stands whose address real servers see, in the order of their rules.
-    pub(super) const SOURCES: [Self; 4] = [
-        Self::Masquerade(Family::Ipv4),
-        Self::Masquerade(Family::Ipv6),
-        Self::Source(Family::Ipv4),
-        Self::Source(Family::Ipv6),
-    ];
-
-    /// The maps and the sets.
-    pub(super) fn all() -> impl Iterator<Item = Self> {
-        Self::MAPS.into_iter().chain(Self::LEDGER).chain(Self::SOURCES)
-    }
-
-    /// The map in which `key` belongs.
-    pub(super) fn of(key: &MarkKey) -> Self {
-        let family = key.family();
-        match key.lookup() {
-            Lookup::Exact => Self::Exact(family),
-            Lookup::Host => Self::Host(family),
-            Lookup::Range => Self::Range(family),
-        }
-    }
-
-    pub(super) fn name(self) -> &'static CStr {
-        match self {
-            Self::Exact(Family::Ipv4) => c"exact4",
-            Self::Exact(Family::Ipv6) => c"exact6",
-            Self::Host(Family::Ipv4) => c"host4",
-            Self::Host(Family::Ipv6) => c"host6",
-            Self::Range(Family::Ipv4) => c"range4",
-            Self::Range(Family::Ipv6) => c"range6",
-            Self::Shadow(Family::Ipv4) => c"shadow4",
-            Self::Shadow(Family::Ipv6) => c"shadow6",
-            Self::Services => c"services",
-            Self::AddressServices(Family::Ipv4) => c"services4",
-            Self::AddressServices(Family::Ipv6) => c"services6",
-            Self::Masquerade(Family::Ipv4) => c"masquerade4",
-            Self::Masquerade(Family::Ipv6) => c"masquerade6",
-            Self::Source(Family::Ipv4) => c"source4",
-            Self::Source(Family::Ipv6) => c"source6",
-        }
-    }
-
-    /// The set of a name, where it is one of ours.
-    pub(super) fn named(name: &str) -> Option<Self> {
-        Self::all().find(|set| text(set.name()) == name)
-    }
-
-    /// Its family, where it holds addresses.
-    pub(super) fn family(self) -> Option<Family> {
-        match self {
-            Self::Exact(family)
-            | Self::Host(family)
-            | Self::Range(family)
-            | Self::Shadow(family)
-            | Self::AddressServices(family)
-            | Self::Masquerade(family)
-            | Self::Source(family) => Some(family),
-            Self::Services => None,
-        }
-    }
-
-    /// The set of the ledger in which a service belongs.
-    pub(super) fn of_service(key: ServiceKey) -> Self {
-        match key {
-            ServiceKey::Mark { .. } => Self::Services,
-            ServiceKey::Address { .. } => Self::AddressServices(key.family()),
-        }
-    }
-
-    /// The set or map in which a source belongs.
-    pub(super) fn of_source(key: SourceKey, source: Source) -> Self {
-        match source {
-            Source::Masquerade => Self::Masquerade(key.family()),
-            Source::Address(_) => Self::Source(key.family()),
-        }
-    }
-
-    /// Whether it holds sources.
-    pub(super) fn is_source(self) -> bool {
-        matches!(self, Self::Masquerade(_) | Self::Source(_))
-    }
-
-    /// Whether it is part of the ledger, and no map of marks.
-    pub(super) fn is_ledger(self) -> bool {
-        matches!(self, Self::Services | Self::AddressServices(_))
-    }
-
-    /// Whether it is an interval map.
-    pub(super) fn is_interval(self) -> bool {
-        matches!(self, Self::Range(_) | Self::Shadow(_))
-    }
-
-    /// Whether its entries count the packets that they mark.
-    pub(super) fn counts(self) -> bool {
-        matches!(self, Self::Exact(_) | Self::Host(_) | Self::Range(_))
-    }
-
-    /// `NFT_SET_*`.
-    #[allow(clippy::cast_sign_loss)]
-    pub(super) fn flags(self) -> u32 {
-        const CONCATENATION: libc::c_int = 0x80;
-        let flags = match self {
-            Self::Exact(_) | Self::Host(_) | Self::Source(_) => libc::NFT_SET_MAP,
-            Self::Range(_) | Self::Shadow(_) => {
-                libc::NFT_SET_MAP | libc::NFT_SET_INTERVAL | CONCATENATION
-            }
-            Self::Services | Self::AddressServices(_) | Self::Masquerade(_) => 0,
-        };
-        flags as u32
-    }
-
-    /// nft's numbers of the parts of the key (`include/datatype.h`), and their lengths.
-    fn parts(self) -> &'static [(u32, u8)] {
-        const PROTOCOL: (u32, u8) = (12, 1);
-        const SERVICE: (u32, u8) = (13, 2);
-        const FAMILY: (u32, u8) = (2, 1);
-        match self {
-            Self::Host(Family::Ipv4) => &[ADDRESS4, PROTOCOL],
-            Self::Host(Family::Ipv6) => &[ADDRESS6, PROTOCOL],
-            Self::Exact(Family::Ipv4)
-            | Self::Range(Family::Ipv4)
-            | Self::Shadow(Family::Ipv4)
-            | Self::AddressServices(Family::Ipv4) => &[ADDRESS4, PROTOCOL, SERVICE],
-            Self::Exact(Family::Ipv6)
-            | Self::Range(Family::Ipv6)
-            | Self::Shadow(Family::Ipv6)
-            | Self::AddressServices(Family::Ipv6) => &[ADDRESS6, PROTOCOL, SERVICE],
-            Self::Services => &[MARK, FAMILY],
-            Self::Masquerade(Family::Ipv4) | Self::Source(Family::Ipv4) => &[MARK, ADDRESS4],
-            Self::Masquerade(Family::Ipv6) | Self::Source(Family::Ipv6) => &[MARK, ADDRESS6],
-        }
-    }
-
-    /// Type and length of the values; `None` where there are none.
-    pub(super) fn data(self) -> Option<(u32, u32)> {
-        let (number, length) = match self {
-            Self::Exact(_) | Self::Host(_) | Self::Range(_) | Self::Shadow(_) => MARK,
-            Self::Source(Family::Ipv4) => ADDRESS4,
-            Self::Source(Family::Ipv6) => ADDRESS6,
-            Self::Services | Self::AddressServices(_) | Self::Masquerade(_) => return None,
-        };
-        Some((number, u32::from(length)))
-    }
-
-    /// The key's type: six bits for each part.
-    pub(super) fn key_type(self) -> u32 {
-        self.parts().iter().fold(0, |all, (number, _)| all << 6 | number)
-    }
-
-    /// The key's length: each part takes whole registers of 4 bytes.
-    pub(super) fn key_length(self) -> u32 {
-        self.parts().iter().map(|(_, length)| u32::from(*length).next_multiple_of(4)).sum()
-    }
-
-    /// The length of each part, which an interval map must know.
-    pub(super) fn part_lengths(self) -> Vec<u8> {
-        self.parts().iter().map(|(_, length)| *length).collect()
-    }
-}
-
-/// nft's numbers and lengths of the types `mark`, `ipv4_addr` and `ipv6_addr`.
-const MARK: (u32, u8) = (19, 4);
-const ADDRESS4: (u32, u8) = (7, 4);
-const ADDRESS6: (u32, u8) = (8, 16);
 
 /// One expression of a rule. Registers are counted in words of 4 bytes: the kernel has
 /// two names for most (`NFT_REG_1` is `NFT_REG32_00`), and this is neither.
@@ -302,6 +119,8 @@ pub(super) enum Step {
     SetMark { from: u32 },
     /// The verdict accept.
     Accept,
+    /// The verdict goto.
+    Goto { chain: String },
     /// `counter`.
     Counter,
     /// Anything that our rules do not have.
@@ -321,24 +140,26 @@ fn of_family(protocol: libc::c_int) -> [Step; 2] {
     ]
 }
 
-/// The rule that looks up `map`, as nft 1.0.6 writes it:
-/// `meta mark set ip daddr . meta l4proto . th dport map @exact4 accept`.
+/// The rule that looks up `map`, as nft(8) writes it:
+/// `meta mark set ip daddr . meta l4proto . th dport map @exact4 accept`, without the
+/// protocol for an interval map and without the port for one of hosts.
 pub(super) fn marking(map: Set) -> Vec<Step> {
     // Offset and length of the destination address: RFC 791, RFC 8200.
     let (protocol, offset, length) = match map.family() {
         Some(Family::Ipv6) => (libc::NFPROTO_IPV6, 24, 16),
         _ => (libc::NFPROTO_IPV4, 16, 4),
     };
-    let words = length / 4;
+    let mut words = length / 4;
     let network = number(libc::NFT_PAYLOAD_NETWORK_HEADER);
     let mut steps = of_family(protocol).to_vec();
-    steps.extend([
-        Step::Payload { base: network, offset, length, to: 0 },
-        Step::Meta { key: number(libc::NFT_META_L4PROTO), to: words },
-    ]);
+    steps.push(Step::Payload { base: network, offset, length, to: 0 });
+    if map.protocol().is_none() {
+        steps.push(Step::Meta { key: number(libc::NFT_META_L4PROTO), to: words });
+        words += 1;
+    }
     if !matches!(map, Set::Host(_)) {
         let transport = number(libc::NFT_PAYLOAD_TRANSPORT_HEADER);
-        steps.push(Step::Payload { base: transport, offset: 2, length: 2, to: words + 1 });
+        steps.push(Step::Payload { base: transport, offset: 2, length: 2, to: words });
     }
     steps.extend([
         Step::Lookup { map: text(map.name()).to_owned(), key: 0, to: 0 },
@@ -346,6 +167,22 @@ pub(super) fn marking(map: Set) -> Vec<Step> {
         Step::Accept,
     ]);
     steps
+}
+
+/// The rule that sends IPv6 on to `chain`: `meta nfproto ipv6 goto marking6`.
+pub(super) fn on_of_ipv6(chain: &'static CStr) -> Vec<Step> {
+    let mut steps = of_family(libc::NFPROTO_IPV6).to_vec();
+    steps.push(Step::Goto { chain: text(chain).to_owned() });
+    steps
+}
+
+/// The rule that sends a protocol on to `chain`: `meta l4proto tcp goto tcp4`.
+pub(super) fn on_of(protocol: Protocol, chain: &'static CStr) -> Vec<Step> {
+    vec![
+        Step::Meta { key: number(libc::NFT_META_L4PROTO), to: 0 },
+        Step::Equals { register: 0, value: vec![protocol.number()] },
+        Step::Goto { chain: text(chain).to_owned() },
+    ]
 }
 
 /// The rule that accepts what has a mark: `meta mark != 0 accept`.
@@ -400,29 +237,4 @@ pub(super) fn translation(set: Set) -> Vec<Step> {
         steps.extend([Step::Lookup { map: name, key: 0, to: 0 }, snat]);
     }
     steps
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn key_types_and_lengths_are_those_of_nft() {
-        let shape = |set: Set| (set.key_type(), set.key_length());
-        assert_eq!(shape(Set::Exact(Family::Ipv4)), (0x730d, 12));
-        assert_eq!(shape(Set::Range(Family::Ipv6)), (0x830d, 24));
-        assert_eq!(shape(Set::Shadow(Family::Ipv6)), (0x830d, 24));
-        assert_eq!(shape(Set::Host(Family::Ipv4)), (0x1cc, 8));
-        assert_eq!(shape(Set::Services), (0x4c2, 8));
-        assert_eq!(shape(Set::AddressServices(Family::Ipv4)), (0x730d, 12));
-        assert_eq!(shape(Set::AddressServices(Family::Ipv6)), (0x830d, 24));
-    }
-
-    #[test]
-    fn every_set_is_found_by_its_name() {
-        for set in Set::all() {
-            assert_eq!(Set::named(text(set.name())), Some(set));
-        }
-        assert_eq!(Set::named("exact"), None);
-    }
 }

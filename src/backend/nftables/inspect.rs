@@ -1,8 +1,9 @@
 //! Whether the kernel's table is the one that we make: what differs, in sentences.
 
 use std::collections::BTreeMap;
+use std::ffi::CStr;
 
-use super::chain::{Base, BaseRule};
+use super::chain::{Base, BaseRule, Branch};
 use super::decode::{ChainFound, ElementsDo, RuleFound, SetFound};
 use super::element::Element;
 use super::frame::{self, LEDGER, Set, Step, text};
@@ -80,7 +81,7 @@ impl Entries {
                 return Ok(());
             }
             let (key, entry) = element.to_mark(set)?;
-            if matches!(set, Set::Shadow(_)) {
+            if set.is_shadow() {
                 self.repeated |= self.shadow.insert(key, entry).is_some();
                 return Ok(());
             }
@@ -88,9 +89,8 @@ impl Entries {
             if let Some(counts) = &mut self.counts {
                 counts.insert(key, element.count.unwrap_or_default());
             }
-            let home = Set::of(&key);
-            let misplaced = || format!("{key}, which belongs into {}", text(home.name()));
-            if home == set { Ok(()) } else { Err(misplaced()) }
+            let misplaced = || format!("{key}, which belongs into {}", text(Set::of(&key).name()));
+            if set.is_home_of(&key) { Ok(()) } else { Err(misplaced()) }
         });
         if let Err(what) = taken {
             self.odd.push(format!("{} holds {what}", text(set.name())));
@@ -127,22 +127,30 @@ impl Entries {
 impl Found {
     /// The state of the frame, the entries and the ledger.
     pub(super) fn judge(mut self) -> MarkRuleset {
-        let mut damages = self.damages();
+        let is_former = is_former(&self.sets);
+        let mut damages = if is_former { self.flag_damages() } else { self.damages() };
         let chains = OptionalChains {
             defragment: self.has(Base::Defragment),
             output: self.has(Base::Output),
             postrouting: self.has(Base::Postrouting),
         };
-        let mut differences = rules_of(Base::Prerouting, &self.rules);
+        let mut differences = base_rules(Base::Prerouting, &self.rules);
+        for branch in Branch::all() {
+            differences.extend(rules_of(branch.name(), branch.rules(), "", &self.rules));
+        }
         for (chain, _) in Base::optional(chains).into_iter().filter(|(_, is_there)| *is_there) {
-            differences.extend(rules_of(chain, &self.rules));
+            differences.extend(base_rules(chain, &self.rules));
         }
         let (record, about_record) = record(&self.rules);
         // Without its chain, that one is missing is said already.
         if self.chains.iter().any(|chain| chain.name == text(LEDGER)) {
             differences.extend(about_record);
         }
-        let frame = if !damages.is_empty() {
+        let frame = if is_former {
+            // What differs from our layout needs no list, only what differs from that one.
+            damages.extend(former_differences(&self.rules));
+            if damages.is_empty() { Frame::Former } else { Frame::Damaged(damages) }
+        } else if !damages.is_empty() {
             damages.extend(differences);
             Frame::Damaged(damages)
         } else if !differences.is_empty() {
@@ -160,8 +168,8 @@ impl Found {
         self.chains.iter().any(|found| found.name == text(chain.name()))
     }
 
-    /// What cannot be changed in place.
-    fn damages(&mut self) -> Vec<String> {
+    /// What the flags of the table say that cannot be changed in place.
+    fn flag_damages(&self) -> Vec<String> {
         let mut damages = Vec::new();
         let flag = |bit: u32| self.table_flags & bit != 0;
         // NFT_TABLE_F_DORMANT and NFT_TABLE_F_OWNER.
@@ -171,7 +179,14 @@ impl Found {
         if flag(2) {
             damages.push("the table belongs to another process".to_owned());
         }
-        for name in [LEDGER, Base::Prerouting.name()].map(text) {
+        damages
+    }
+
+    /// What cannot be changed in place.
+    fn damages(&mut self) -> Vec<String> {
+        let mut damages = self.flag_damages();
+        let branches = Branch::all().map(Branch::name);
+        for name in [LEDGER, Base::Prerouting.name()].into_iter().chain(branches).map(text) {
             if !self.chains.iter().any(|chain| chain.name == name) {
                 damages.push(format!("the chain {name} is missing"));
             }
@@ -179,7 +194,7 @@ impl Found {
         for found in &self.chains {
             match Base::named(&found.name) {
                 Some(base) => damages.extend(chain_differences(base, found)),
-                None if found.name != text(LEDGER) => {
+                None if found.name != text(LEDGER) && Branch::named(&found.name).is_none() => {
                     damages.push(format!("the chain {} is not ours", found.name));
                 }
                 None if found.hook.is_some() => {
@@ -196,7 +211,7 @@ impl Found {
         }
         // An anonymous set comes and goes with the rule that uses it.
         let foreign = self.sets.iter().filter(|set| !set.is_anonymous());
-        for set in foreign.filter(|set| Set::named(&set.name).is_none()) {
+        for set in foreign.filter(|set| Set::named(&set.name).is_none_or(Set::is_former)) {
             damages.push(format!("the set {} is not ours", set.name));
         }
         damages.extend(self.objects.iter().map(|name| format!("the object {name} is not ours")));
@@ -207,6 +222,15 @@ impl Found {
         }
         damages
     }
+}
+
+/// Whether the sets are those of a table that an earlier version made: its interval maps are
+/// there, and none of ours.
+pub(super) fn is_former(sets: &[SetFound]) -> bool {
+    let found = |set: Set| sets.iter().find(|found| found.name == text(set.name()));
+    let ours = Set::MAPS.into_iter().filter(|set| set.is_interval());
+    Set::FORMER.into_iter().all(|set| found(set).is_some_and(|found| has_type(set, found)))
+        && ours.map(found).all(|found| found.is_none())
 }
 
 fn chain_differences(base: Base, chain: &ChainFound) -> Vec<String> {
@@ -232,6 +256,13 @@ fn chain_differences(base: Base, chain: &ChainFound) -> Vec<String> {
     differences
 }
 
+/// Whether the keys that were found are those of `set`.
+fn has_type(set: Set, found: &SetFound) -> bool {
+    let parts: Vec<u32> = set.part_lengths().into_iter().map(u32::from).collect();
+    let parts_differ = set.is_interval() && found.parts != parts;
+    found.key == (set.key_type(), set.key_length()) && !parts_differ
+}
+
 fn set_differences(set: Set, found: &SetFound) -> Vec<String> {
     let name = &found.name;
     let data = set.data().unwrap_or_default();
@@ -243,9 +274,7 @@ fn set_differences(set: Set, found: &SetFound) -> Vec<String> {
             set.flags()
         ));
     }
-    let parts: Vec<u32> = set.part_lengths().into_iter().map(u32::from).collect();
-    let parts_differ = set.is_interval() && found.parts != parts;
-    if found.key != (set.key_type(), set.key_length()) || parts_differ {
+    if !has_type(set, found) {
         differences.push(format!("the keys of {name} have another type"));
     }
     if found.data != data {
@@ -269,11 +298,24 @@ fn set_differences(set: Set, found: &SetFound) -> Vec<String> {
     differences
 }
 
-/// How the rules of a chain differ from ours.
-fn rules_of(base: Base, rules: &[RuleFound]) -> Vec<String> {
-    let chain = text(base.name());
+/// How the rules of a chain that a hook calls differ from ours.
+fn base_rules(base: Base, rules: &[RuleFound]) -> Vec<String> {
+    let name = text(base.name());
+    let within =
+        if base == Base::Prerouting { String::new() } else { format!(" in the chain {name}") };
+    rules_of(base.name(), base.rules(), &within, rules)
+}
+
+/// How the rules of a chain differ from `ours`; `within` is added to what is missing where
+/// another chain has a rule of that name.
+fn rules_of(
+    chain: &'static CStr,
+    ours: Vec<BaseRule>,
+    within: &str,
+    rules: &[RuleFound],
+) -> Vec<String> {
+    let chain = text(chain);
     let found: Vec<_> = rules.iter().filter(|rule| rule.chain == chain).collect();
-    let ours = base.rules();
     if found.is_empty() {
         return vec![format!("the chain {chain} has no rules")];
     }
@@ -291,8 +333,6 @@ fn rules_of(base: Base, rules: &[RuleFound]) -> Vec<String> {
             ));
         }
     }
-    let within =
-        if base == Base::Prerouting { String::new() } else { format!(" in the chain {chain}") };
     for BaseRule { what, steps } in &ours {
         match found.iter().filter(|rule| rule.steps == *steps).count() {
             1 => {}
@@ -305,6 +345,24 @@ fn rules_of(base: Base, rules: &[RuleFound]) -> Vec<String> {
         differences.push(format!("the rules of the chain {chain} are in another order"));
     }
     differences
+}
+
+/// How the rules that mark differ from those of a table that an earlier version made: one
+/// for each map, and in front of them for what this machine sends the one that leaves alone
+/// what has a mark.
+fn former_differences(rules: &[RuleFound]) -> Option<String> {
+    let maps = Set::MAPS.into_iter().filter(|map| !map.is_interval()).chain(Set::FORMER);
+    let marking: Vec<_> = maps.map(frame::marking).collect();
+    let of = |chain: Base| {
+        let chain = text(chain.name());
+        let found = rules.iter().filter(move |rule| rule.chain == chain);
+        found.map(|rule| rule.steps.clone()).collect::<Vec<_>>()
+    };
+    let output = of(Base::Output);
+    let as_it_was = of(Base::Prerouting) == marking
+        && (output.is_empty() || output == [vec![frame::is_marked()], marking].concat());
+    let sentence = "the rules of a table that an earlier version made are not as it made them";
+    (!as_it_was).then(|| sentence.to_owned())
 }
 
 /// The commit record in the chain `ledger`, and what is wrong with it.
@@ -356,14 +414,17 @@ mod tests {
     #[test]
     fn an_element_that_counts_where_none_should_is_odd() {
         let (key, entry) = (key(), MarkEntry { mark: None, group: None });
-        let shadow = Set::Shadow(Family::Ipv4);
+        let shadow = Set::Shadow(Family::Ipv4, Protocol::Tcp);
         let element = Element {
             count: Some(Count { packets: 1, bytes: 60 }),
             ..Element::in_map(shadow, &key, Some(&entry))
         };
         let mut entries = Entries::default();
         entries.take(shadow, Ok(element));
-        assert_eq!(entries.odd, ["shadow4 holds 192.0.2.1:any/tcp → mark 0, which counts packets"]);
+        assert_eq!(
+            entries.odd,
+            ["shadow4_tcp holds 192.0.2.1:any/tcp → mark 0, which counts packets"]
+        );
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! The marking half as a table of nf_tables, `inet fwmarkctl`.
 //!
-//! `frame` says what the table is, `chain` what its chains are, and `encode` makes one batch of a switch. `read` asks
-//! for the table, `decode` makes values of the answers, `inspect` compares them with the
-//! frame. `refusal` words what the kernel did not want. `events` hears that somebody
-//! changes the table. `map` is what the nftnl crate lacks, and the only file with `unsafe`.
+//! `frame` says what the table is, `set` what its maps and sets are, `chain` what its chains
+//! are, and `encode` makes one batch of a switch. `read` asks for the table, `decode` makes
+//! values of the answers, `inspect` compares them with the frame. `refusal` words what the
+//! kernel did not want. `events` hears that somebody changes the table. `map` is what the
+//! nftnl crate lacks, and the only file with `unsafe`.
 
 mod chain;
 mod decode;
@@ -16,6 +17,7 @@ mod inspect;
 mod map;
 mod read;
 mod refusal;
+mod set;
 mod wire;
 
 use rustix::io::Errno;

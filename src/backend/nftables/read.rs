@@ -5,7 +5,7 @@ use std::time::Duration;
 use rustix::io::Errno;
 
 use super::frame::{self, Set, text};
-use super::inspect::{Entries, Found};
+use super::inspect::{self, Entries, Found};
 use super::{ATTEMPTS, decode, no_nf_tables, open, unreadable, wire};
 use crate::backend::{CountedRuleset, Generation, NetfilterError};
 use crate::netlink::{DUMP, Message, NetlinkError, Socket, put_message};
@@ -68,7 +68,9 @@ impl Reader {
                 Ok(())
             })?;
         }
-        for set in Set::all() {
+        // A table of an earlier version is made anew, and its entries are what stays.
+        let former = inspect::is_former(&found.sets).then_some(Set::FORMER);
+        for set in Set::all().chain(former.into_iter().flatten()) {
             if let Some(there) = found.sets.iter().find(|there| there.name == text(set.name())) {
                 found.entries.merge(self.elements(at, set, there.count)?);
             }

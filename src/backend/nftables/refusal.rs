@@ -117,7 +117,7 @@ mod tests {
     use crate::plan::{FrameChange, MarkSwitch};
 
     /// The error of a refused first table: message 1 is the batch's begin, 2 the table,
-    /// 3 to 17 the sets, 18 and 19 the chains, then the rules.
+    /// 3 to 25 the sets, 26 the ledger, then each other chain with its rules.
     fn refused(sequence: u32, errno: Errno) -> NetfilterError {
         let change = MarkSwitch { frame: FrameChange::Create, ..MarkSwitch::default() };
         let batch = super::super::encode::switch(&change, Generation(1)).expect("a batch");
@@ -132,8 +132,8 @@ mod tests {
         };
         assert!(words(1, Errno::OPNOTSUPP).starts_with("load the module"));
         assert!(words(2, Errno::INVAL).contains("the table inet fwmarkctl needs"));
-        assert!(words(7, Errno::OPNOTSUPP).contains("the map range4 needs"));
-        assert!(words(19, Errno::NOENT).contains("the chain prerouting needs"));
+        assert!(words(7, Errno::OPNOTSUPP).contains("the map range4_tcp needs"));
+        assert!(words(50, Errno::NOENT).contains("the chain prerouting needs"));
     }
 
     #[test]
@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn every_message_has_a_name_and_a_stranger_too() {
-        for sequence in 2..=27 {
+        for sequence in 2..=57 {
             let NetfilterError::Refused { object, .. } = refused(sequence, Errno::NOMEM) else {
                 panic!("message {sequence}");
             };

@@ -202,6 +202,7 @@ mod tests {
         let frames = [
             (Frame::Intact, false),
             (Frame::Absent, false),
+            (Frame::Former, false),
             (Frame::RulesDiffer(vec!["the chain prerouting has no rules".to_owned()]), true),
             (Frame::Damaged(vec!["the chain prerouting is missing".to_owned()]), true),
         ];

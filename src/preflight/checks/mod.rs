@@ -30,7 +30,7 @@ const CHECKS: [Check; 8] = [
     ("real servers", real_servers::check),
     ("tunnels", tunnels::check),
     ("IPVS services and sync daemons", ipvs::check),
-    ("units that flush", units::check),
+    ("units that flush, and saved rulesets", units::check),
 ];
 
 /// Looks at everything.

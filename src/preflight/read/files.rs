@@ -107,7 +107,7 @@ fn says(root: &Path, file: &str, words: &str) -> bool {
 }
 
 /// Whether a target wants the unit: a link in a folder `*.wants` (systemd.unit(5)).
-fn is_enabled(root: &Path, unit: &str) -> bool {
+pub(super) fn is_enabled(root: &Path, unit: &str) -> bool {
     ["etc/systemd/system", "run/systemd/system"].into_iter().any(|folder| {
         let Ok(entries) = fs::read_dir(root.join(folder)) else { return false };
         let wants = entries.filter_map(Result::ok).map(|entry| entry.path());

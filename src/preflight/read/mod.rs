@@ -6,6 +6,8 @@ mod ipvs;
 mod legacy;
 mod nft;
 mod route;
+mod saved;
+mod script;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -60,6 +62,7 @@ impl Scene {
         scene.sysctls = files::sysctls(&sources.root, &scene.links);
         scene.modules = files::modules(&sources.root);
         scene.units = files::units(&sources.root);
+        scene.units.refused = saved::refused(&sources.root, &mut unread);
         match ipvs::read() {
             Ok(ipvs) => scene.ipvs = ipvs,
             Err(error) => unread("IPVS services and sync daemons of others", sentence(&error)),
