@@ -72,6 +72,7 @@ rust:
 setup: rust
 	@tests/kernel/install
 	@tests/kernel/resource-agents
+	@tests/kernel/debian13
 	@cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt
 	@cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
 	@tests/kernel/run --prepare
