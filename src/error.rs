@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::compile::CompileError;
 use crate::config::ConfigErrors;
 use crate::import::ImportError;
+use crate::operation::OperationError;
 use crate::real_server::RealServerError;
 use crate::transaction::{Cause, LockError, TransactionError, Unreadable};
 
@@ -98,6 +99,30 @@ pub enum Error {
     /// Standard output.
     #[error("cannot write to standard output")]
     Output(#[source] std::io::Error),
+}
+
+/// What an operation failed with, among all that a command can fail with.
+impl From<OperationError> for Error {
+    fn from(error: OperationError) -> Self {
+        let usage = |error: &OperationError, hint: &str| Self::Usage {
+            message: error.to_string(),
+            hint: Some(hint.to_owned()),
+        };
+        match error {
+            OperationError::Kernel(cause) => Self::Kernel(cause),
+            OperationError::Transaction(error) => Self::Transaction(error),
+            OperationError::Lock(error) => Self::Lock(error),
+            OperationError::History(why) => Self::History(why),
+            OperationError::Pending { generation, left } => Self::Pending { generation, left },
+            OperationError::Expired(generation) => Self::Expired(generation),
+            OperationError::File { action, path, source } => Self::File { action, path, source },
+            OperationError::Record { action, source } => Self::Record { action, source },
+            OperationError::NothingApplied => usage(&error, "fwmarkctl apply"),
+            OperationError::NoTrial | OperationError::NoEarlierGeneration => {
+                usage(&error, "fwmarkctl history")
+            }
+        }
+    }
 }
 
 impl Error {

@@ -48,6 +48,7 @@ pub mod import;
 pub mod journey;
 pub mod model;
 pub mod netlink;
+pub mod operation;
 pub mod plan;
 pub mod preflight;
 pub mod real_server;

@@ -14,6 +14,7 @@ fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("plan", &["model", "state"][..]),
         ("backend", &["model", "state", "plan", "render", "netlink", "fail_points"][..]),
         ("transaction", &["model", "state", "plan", "backend", "fail_points"][..]),
+        ("operation", &["model", "state", "plan", "backend", "transaction"][..]),
         ("real_server", &["model", "netlink", "transaction"][..]),
         ("preflight", &["model", "netlink", "state", "render"][..]),
         ("journey", &["model", "state", "backend"][..]),

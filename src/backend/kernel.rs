@@ -4,52 +4,54 @@ use super::iptables::Iptables;
 use super::ipvs::KernelIpvs;
 use super::machine::KernelMachine;
 use super::nftables::Nftables;
-use super::{CountedRuleset, Director, MarkRuleset, NetfilterError};
+use super::{CountedRuleset, Director, Ipvs, Machine, MarkRuleset, Netfilter, NetfilterError};
 use crate::model::{Marker, Variant};
 
 /// All markers, IPVS and the machine, in the network namespace of the calling thread.
-#[derive(Debug, Clone, Copy)]
-pub struct KernelDirector {
-    nftables: Nftables,
-    iptables: [Iptables; 2],
-    ipvs: KernelIpvs,
-    machine: KernelMachine,
-}
+/// Nothing is open between two calls.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct KernelDirector;
 
-impl Default for KernelDirector {
-    fn default() -> Self {
-        Self::new()
-    }
+const MARKERS: &[&dyn Netfilter] =
+    &[&Nftables::new(), &Iptables::new(Variant::Nft), &Iptables::new(Variant::Legacy)];
+const IPVS: &dyn Ipvs = &KernelIpvs::new();
+const MACHINE: &dyn Machine = &KernelMachine::new();
+
+/// The same where each change is a place at which a process can be made to die.
+#[cfg(feature = "fail-points")]
+mod dying {
+    use super::{Iptables, Ipvs, KernelIpvs, KernelMachine, Machine, Netfilter, Nftables, Variant};
+    use crate::backend::fail_points::FailPoints;
+
+    pub(super) const MARKERS: &[&dyn Netfilter] = &[
+        &FailPoints(Nftables::new()),
+        &FailPoints(Iptables::new(Variant::Nft)),
+        &FailPoints(Iptables::new(Variant::Legacy)),
+    ];
+    pub(super) const IPVS: &dyn Ipvs = &FailPoints(KernelIpvs::new());
+    pub(super) const MACHINE: &dyn Machine = &FailPoints(KernelMachine::new());
 }
 
 impl KernelDirector {
     /// This machine.
     pub fn new() -> Self {
-        Self {
-            nftables: Nftables::new(),
-            iptables: [Variant::Nft, Variant::Legacy].map(Iptables::new),
-            ipvs: KernelIpvs::new(),
-            machine: KernelMachine::new(),
-        }
+        Self
+    }
+
+    /// It as a director.
+    pub fn director(self) -> Director<'static> {
+        Director { netfilter: MARKERS, ipvs: IPVS, machine: MACHINE }
+    }
+
+    /// It as a director on which a process can be made to die at each change.
+    #[cfg(feature = "fail-points")]
+    pub fn director_with_fail_points(self) -> Director<'static> {
+        Director { netfilter: dying::MARKERS, ipvs: dying::IPVS, machine: dying::MACHINE }
     }
 
     /// Works with it.
     pub fn with<T>(&self, work: impl FnOnce(&Director<'_>) -> T) -> T {
-        let Self { nftables, iptables: [nft, legacy], ipvs, machine } = self;
-        work(&Director { netfilter: &[nftables, nft, legacy], ipvs, machine })
-    }
-
-    /// Works with it, while each change of it is a place where a process can be made to die.
-    #[cfg(feature = "fail-points")]
-    pub fn with_fail_points<T>(&self, work: impl FnOnce(&Director<'_>) -> T) -> T {
-        use super::fail_points::FailPoints;
-        use super::{Ipvs, Machine, Netfilter};
-        let [nft, legacy] = self.iptables.map(FailPoints);
-        let (nftables, ipvs) = (FailPoints(self.nftables), FailPoints(self.ipvs));
-        let machine = FailPoints(self.machine);
-        let netfilter: [&dyn Netfilter; 3] = [&nftables, &nft, &legacy];
-        let (ipvs, machine): (&dyn Ipvs, &dyn Machine) = (&ipvs, &machine);
-        work(&Director { netfilter: &netfilter, ipvs, machine })
+        work(&self.director())
     }
 
     /// What marks now, by whichever marker.

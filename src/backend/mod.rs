@@ -254,6 +254,7 @@ pub trait Machine {
 }
 
 /// Both halves, and the machine that they are on.
+#[derive(Clone, Copy)]
 pub struct Director<'a> {
     /// What can mark: one of each [`Marker`] that there may be.
     pub netfilter: &'a [&'a dyn Netfilter],

@@ -1,20 +1,15 @@
 //! `apply`: the kernel comes to hold what the configuration says.
 
-use std::cell::RefCell;
 use std::time::Duration;
 
 use super::args::ApplyOptions;
 use super::consent::{Consent, can_answer};
 use super::output::{Output, Tone, note};
-use super::session::Session;
-use super::{Context, Pending, await_confirmation, confirm, plan, record_error};
-use crate::backend::KernelDirector;
+use super::{Context, Pending, await_confirmation, confirm, plan};
 use crate::error::{Error, Exit};
+use crate::operation::{Restored, Session, Tried};
 use crate::plan::{Limit, Plan};
-use crate::transaction::{
-    Aim, Applied, Draft, Intent, Outcome, Purpose, SavedGeneration, TransactionError, Trial,
-    Unreadable, observe,
-};
+use crate::transaction::{Applied, Draft, Outcome, Trial};
 
 /// What was carried out.
 #[derive(serde::Serialize, schemars::JsonSchema)]
@@ -46,7 +41,7 @@ fn configured(
     let session = context.session("apply", options.no_wait)?;
     session.refuse_trial()?;
     // Whoever had the lock may have applied a newer configuration, and chosen marks.
-    if session.is_later {
+    if session.is_later() {
         (config, compiled) = context.load_and_compile()?;
     }
     let limit = consent.limit(&config.director, &compiled.state);
@@ -55,34 +50,23 @@ fn configured(
     if let Some(within) = options.confirm_within {
         return try_out(context, session, draft, within, (options.adopt, limit));
     }
-    let outcome = lead(&session, draft, options.adopt, limit)?;
-    say_too_late(&session);
+    let outcome = session.apply(draft, options.adopt, limit)?;
+    say_too_late(context);
     drop(session);
     show(&mut context.output, &outcome)?;
     Ok(Exit::Done)
 }
 
-/// Leads the kernel to a new generation, which counts from then on.
-pub(super) fn lead(
-    session: &Session,
-    draft: Draft<'_>,
-    adopt: bool,
-    limit: Option<Limit<'_>>,
-) -> Result<Outcome, Error> {
-    let aim = Aim { adopt, limit, ..Aim::new(draft.state, Purpose::Apply) };
-    session.transact(aim, &session.journal().with_draft(draft))
-}
-
 /// Applies what goes again unless it is confirmed, and asks on a terminal whether it is.
 fn try_out(
     context: &mut Context,
-    session: Session,
+    session: Session<'_>,
     draft: Draft<'_>,
     within: Duration,
     (adopt, limit): (bool, Option<Limit<'_>>),
 ) -> Result<Exit, Error> {
-    let (outcome, trial) = lead_on_trial(context, &session, draft, within, (adopt, limit))?;
-    say_too_late(&session);
+    let Tried { outcome, trial } = lead_on_trial(context, &session, draft, within, (adopt, limit))?;
+    say_too_late(context);
     let Some(trial) = trial else {
         show(&mut context.output, &outcome)?;
         return Ok(Exit::Done);
@@ -102,50 +86,16 @@ fn try_out(
     Ok(Exit::Done)
 }
 
-/// Leads the kernel to what goes again unless it is confirmed; there is a trial unless it is
-/// so already. What only the state before has stays until then, so that a return loses no
-/// connection.
+/// As [`Session::apply_on_trial`], with a process of its own that ends the trial.
 pub(super) fn lead_on_trial(
     context: &Context,
-    session: &Session,
+    session: &Session<'_>,
     draft: Draft<'_>,
     within: Duration,
     (adopt, limit): (bool, Option<Limit<'_>>),
-) -> Result<(Outcome, Option<Trial>), Error> {
-    let before = {
-        let owned = session.run.owned();
-        let observed = KernelDirector::new().with(|kernel| observe(kernel, draft.state, &owned));
-        observed.map_err(TransactionError::Unread)?.state()
-    };
-    let tried = draft.state.holding_back(&before);
-    let armed = RefCell::new(None);
-    let arm = |intent: &Intent| {
-        let (before, record) = (intent.before.clone(), intent.record_before.clone());
-        let trial = Trial::new(intent.record.generation, within, before, record);
-        session.trial_file.write(&trial)?;
-        armed.replace(Some(trial));
-        await_confirmation::start(&context.global)
-    };
-    let disarm = || session.trial_file.remove();
-    let journal = session.journal().with_draft(draft).with_arm(&arm, &disarm);
-    let aim = Aim { adopt, limit, ..Aim::new(&tried, Purpose::Trial) };
-    let outcome = session.transact(aim, &journal);
-    match (outcome, armed.take()) {
-        (Ok(outcome @ Outcome::Applied(_)), Some(trial)) => {
-            // The time begins when there is something to look at.
-            let trial = Trial::new(trial.generation, within, trial.before, trial.record_before);
-            if let Err(error) = session.trial_file.write(&trial) {
-                tracing::warn!("the time has begun before the apply: {error}");
-            }
-            Ok((outcome, Some(trial)))
-        }
-        (outcome, trial) => {
-            if trial.is_some() {
-                session.trial_file.remove().map_err(record_error("end the trial"))?;
-            }
-            Ok((outcome?, None))
-        }
-    }
+) -> Result<Tried, Error> {
+    let guard = || await_confirmation::start(&context.global);
+    Ok(session.apply_on_trial(draft, within, (adopt, limit), &guard)?)
 }
 
 /// A trial that has begun, in JSON.
@@ -179,47 +129,21 @@ pub(super) fn document(outcome: &Outcome) -> plan::Document {
 fn boot(context: &mut Context, options: &ApplyOptions) -> Result<Exit, Error> {
     let session = context.session("apply --boot", options.no_wait)?;
     session.refuse_trial()?;
-    let Some(saved) = last(&session)? else {
+    let Some(Restored { outcome, .. }) = session.restore(options.adopt)? else {
         drop(session);
         context.output.json(&plan::document(&Plan::default(), None))?;
         context.output.text("Nothing to restore: no generation was ever confirmed.\n")?;
         return Ok(Exit::Done);
     };
-    let aim = Aim {
-        state: &saved.state,
-        purpose: Purpose::Restore,
-        adopt: options.adopt,
-        generation: Some(saved.header.number),
-        limit: None,
-    };
-    let outcome = session.transact(aim, &session.journal())?;
-    say_too_late(&session);
+    say_too_late(context);
     drop(session);
     show(&mut context.output, &outcome)?;
     Ok(Exit::Done)
 }
 
-/// The last confirmed generation. When that one is damaged an older one is better than
-/// none.
-pub(super) fn last(session: &Session) -> Result<Option<SavedGeneration>, Error> {
-    let history = &session.history;
-    let Some(head) = history.head().map_err(record_error("read the history"))? else {
-        return Ok(None);
-    };
-    let why = match history.read(head) {
-        Ok(saved) => return Ok(Some(saved)),
-        Err(why @ Unreadable::File { .. }) => return Err(why.into()),
-        Err(why) => why,
-    };
-    let older = history.before(head).map_err(record_error("read the history"))?;
-    let Some(older) = older else { return Err(why.into()) };
-    note(&format!("warning: {why}; generation {} is restored\n", older.header.number));
-    Ok(Some(older))
-}
-
 /// Tells that a signal could not stop what was already past the switch.
-pub(super) fn say_too_late(session: &Session) {
-    if let Some(signal) = session.signals().which() {
+pub(super) fn say_too_late(context: &Context) {
+    if let Some(signal) = context.teller.signal() {
         note(&format!("{signal} came after the switch: the transaction was finished\n"));
     }
 }

@@ -69,7 +69,7 @@ pub(super) fn run(context: &Context) -> Result<Exit, Error> {
         // It leads its process group already when it was started by hand.
         tracing::debug!(%errno, "no session of its own");
     }
-    let trial_file = context.trial_file()?;
+    let trial_file = context.site()?.trial_file()?;
     let folder = trial_file.path().parent().unwrap_or(Path::new("/"));
     let changes = watch(folder).map_err(|errno| failed(errno.into()))?;
     let mut stdout = std::io::stdout();

@@ -4,11 +4,10 @@ use std::io::{BufRead, IsTerminal};
 
 use super::output::{Output, note};
 use super::{Context, plan};
-use crate::backend::KernelDirector;
 use crate::error::{Error, Exit};
 use crate::plan::Plan;
 use crate::state::DirectorState;
-use crate::transaction::{Aim, Applied, Draft, Outcome, Purpose};
+use crate::transaction::{Applied, Outcome};
 
 pub(super) fn run(
     context: &mut Context,
@@ -26,14 +25,7 @@ pub(super) fn run(
         });
     }
     let session = context.session("clear", no_wait)?;
-    session.refuse_trial()?;
-    let (nothing, marks) = (DirectorState::default(), context.marks());
-    // The marks outlive the groups: who comes back has its clients' affinity.
-    let draft = Draft { state: &nothing, marks: &marks, config: None };
-    let journal = session.journal().with_draft(draft);
-    let outcome = session.transact(Aim::new(&nothing, Purpose::Clear), &journal)?;
-    // Sets that somebody else's rules looked into once.
-    KernelDirector::new().tidy();
+    let outcome = session.clear()?;
     drop(session);
     match outcome {
         Outcome::InSync { .. } => {

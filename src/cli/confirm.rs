@@ -5,9 +5,9 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::output::{Format, Output, note};
-use super::session::{Session, TrialEnd};
 use super::{Context, record_error};
 use crate::error::{Error, Exit};
+use crate::operation::Session;
 use crate::transaction::Trial;
 
 /// What became of a trial.
@@ -30,21 +30,7 @@ impl Document {
 
 pub(super) fn run(context: &mut Context, no_wait: bool) -> Result<Exit, Error> {
     let session = context.session("confirm", no_wait)?;
-    let generation = match (&session.trial, session.ended) {
-        (Some(trial), _) => {
-            let generation = trial.generation;
-            keep(&session, trial)?;
-            generation
-        }
-        (None, Some(TrialEnd::Confirmed(generation))) => generation,
-        (None, Some(TrialEnd::Expired(generation))) => return Err(Error::Expired(generation)),
-        (None, None) => {
-            return Err(Error::Usage {
-                message: "nothing waits to be confirmed".to_owned(),
-                hint: Some("fwmarkctl history".to_owned()),
-            });
-        }
-    };
+    let generation = session.confirm()?;
     drop(session);
     Output::after_the_fact(show(&mut context.output, generation));
     Ok(Exit::Done)
@@ -53,13 +39,6 @@ pub(super) fn run(context: &mut Context, no_wait: bool) -> Result<Exit, Error> {
 fn show(output: &mut Output, generation: u64) -> Result<(), Error> {
     output.json(&Document::of(true, generation))?;
     output.text(&format!("Confirmed: generation {generation} stays.\n"))
-}
-
-/// The head is what decides: from then on a reboot brings the new generation back. Then
-/// what was held back goes, and the trial's file.
-fn keep(session: &Session, trial: &Trial) -> Result<(), Error> {
-    session.history.set_head(trial.generation).map_err(record_error("write the history"))?;
-    session.confirmed(trial.generation)
 }
 
 /// What ended a countdown.
@@ -74,11 +53,12 @@ enum Answer {
 /// terminal goes the deadline stands.
 pub(super) fn countdown(
     context: &mut Context,
-    session: Session,
+    session: Session<'_>,
     trial: &Trial,
 ) -> Result<Exit, Error> {
     // Others may confirm meanwhile, and the watcher ends it at the deadline.
-    let (signals, trial_file) = session.release_lock();
+    drop(session);
+    let (signals, trial_file) = (context.signals()?, context.site()?.trial_file()?);
     let answer = ask(&signals, trial, || {
         trial_file
             .find()
@@ -89,7 +69,7 @@ pub(super) fn countdown(
         Answer::Confirmed => run(context, false),
         Answer::Refused(signal) => {
             let session = context.session("rollback", false)?;
-            if let Some(trial) = &session.trial {
+            if let Some(trial) = session.trial() {
                 session.return_to_before(trial)?;
             }
             note(&format!("{signal}: the state from before is back\n"));
@@ -104,7 +84,7 @@ pub(super) fn countdown(
         }
         Answer::Over => {
             let session = context.session("confirm", false)?;
-            let head = session.history.head().map_err(record_error("read the history"))?;
+            let head = session.history().head().map_err(record_error("read the history"))?;
             if head == Some(trial.generation) {
                 note("confirmed from elsewhere\n");
                 return Ok(Exit::Done);

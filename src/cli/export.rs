@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::failure::defuse;
 use super::output::{Format, note};
-use super::{Context, write_groups};
+use super::{Context, unfinished_text, write_groups};
 use crate::config::comment;
 use crate::error::{Error, Exit};
 use crate::regroup::regroup;
@@ -58,7 +58,7 @@ pub(super) fn run(context: &mut Context) -> Result<Exit, Error> {
     });
     let unsaid: Vec<_> = lost.chain(refused).collect();
     if !context.global.quiet {
-        note(&unfinished.text(&context.output));
+        note(&unfinished_text(&unfinished, &context.output));
         for Unsaid { message, hint, .. } in &unsaid {
             let hint = hint.as_ref().map_or(String::new(), |hint| format!("  {hint}\n"));
             note(&defuse(&format!("warning: not exported: {message}\n{hint}")));

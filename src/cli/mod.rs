@@ -22,10 +22,10 @@ mod groups;
 mod history;
 mod import;
 mod man;
+mod observer;
 mod output;
 mod plan;
 mod preset;
-mod progress;
 mod real;
 mod realserver;
 mod recover;
@@ -33,12 +33,10 @@ mod replace;
 mod rollback;
 mod schema;
 mod service_manager;
-mod session;
 mod signals;
 mod stats;
 mod status;
 mod top;
-mod wanted;
 mod watch;
 mod zero;
 
@@ -49,11 +47,12 @@ use std::rc::Rc;
 
 use args::{Arguments, Command, Global};
 pub use environment::Environment;
+use observer::Teller;
 use output::{Output, note};
 use signals::Signals;
 
-use crate::backend::KernelDirector;
 use crate::backend::iptables::variant_in_use;
+use crate::backend::{Director, KernelDirector};
 use crate::compile::{Compiled, Past, compile};
 use crate::config::{
     Config, Diagnostic, Files, Input, Instead, Look, MAX_FILE, Options, Sources, Written, load,
@@ -61,8 +60,9 @@ use crate::config::{
 };
 use crate::error::{Error, Exit};
 use crate::model::{BackendKind, DirectorSettings, Group, KNOWN_SCHEDULERS, KernelName};
-use crate::state::{DirectorState, MarkBook, Marking, Observation, Settings};
-use crate::transaction::{Found, TransactionError, Trial, observe};
+use crate::operation::{self, Observer, Session, Site, Unfinished, Wait};
+use crate::state::{DirectorState, Marking, Observation, Settings};
+use crate::transaction::{Author, History};
 
 /// Where an administrator keeps presets.
 const PRESETS: &str = "/etc/fwmarkctl/presets";
@@ -169,13 +169,60 @@ struct Context {
     environment: Environment,
     /// What standard input said, which can be read once, and a configuration more often.
     stdin: Option<Vec<u8>>,
-    /// The signals, once somebody wanted them.
-    signals: OnceCell<Rc<Signals>>,
+    /// What operations tell, and the signals once a command wanted them.
+    teller: Rc<Teller>,
 }
 
 impl Context {
     fn new(global: Global, output: Output, environment: Environment) -> Self {
-        Self { global, output, environment, stdin: None, signals: OnceCell::new() }
+        let signals = Rc::new(OnceCell::new());
+        let teller = Teller::new(signals, global.quiet, io::stderr().is_terminal());
+        Self { global, output, environment, stdin: None, teller: Rc::new(teller) }
+    }
+
+    /// This director, and who acts on it.
+    fn site(&self) -> Result<Site<'static>, Error> {
+        Ok(Site {
+            director: kernel(),
+            state_dir: self.global.state_dir.clone(),
+            run_dir: self.global.run_dir.clone(),
+            boot: boot()?,
+            author: self.author(),
+        })
+    }
+
+    fn author(&self) -> Author {
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let user = match &self.environment.sudo_user {
+            Some(user) => user.clone(),
+            None => user_name(rustix::process::getuid().as_raw()),
+        };
+        Author { user, host, process: std::process::id() }
+    }
+
+    /// The saved generations.
+    fn history(&self) -> History {
+        History::new(&self.global.state_dir)
+    }
+
+    /// As [`Site::session`].
+    fn session(&self, command: &str, no_wait: bool) -> Result<Session<'static>, Error> {
+        Ok(self.site()?.session(command, wait(no_wait), self.observer())?)
+    }
+
+    /// As [`Site::bare_session`].
+    fn bare_session(&self, command: &str, no_wait: bool) -> Result<Session<'static>, Error> {
+        Ok(self.site()?.bare_session(command, wait(no_wait), self.observer())?)
+    }
+
+    /// What operations are told to.
+    fn observer(&self) -> Rc<dyn Observer> {
+        Rc::<Teller>::clone(&self.teller)
+    }
+
+    /// The signals, which are taken over once, by the first that asks.
+    fn signals(&self) -> Result<Rc<Signals>, Error> {
+        self.teller.signals().map_err(record_error("catch signals"))
     }
 
     fn load(&mut self) -> Result<Config, Error> {
@@ -293,7 +340,7 @@ impl Context {
     }
 
     fn compile_config(&self, config: Config) -> Result<(Config, Compiled), Error> {
-        let marks = self.marks();
+        let marks = self.site()?.marks();
         let past = Past { marks: &marks, marking: &|| self.last_marking() };
         let compiled = compile(&config.groups, &config.director, past)?;
         Ok((config, compiled))
@@ -310,63 +357,42 @@ impl Context {
     }
 
     fn last_state(&self) -> Option<DirectorState> {
-        let history = self.history();
-        let head = history.head().ok().flatten().and_then(|head| history.read(head).ok());
-        head.map(|saved| saved.state)
+        self.site().ok()?.last_state()
     }
 
-    /// The marks that groups had. Without a history, or without the right to read it,
-    /// there are none.
-    fn marks(&self) -> MarkBook {
-        let history = self.history();
-        match history.head() {
-            Ok(None) => MarkBook::default(),
-            Ok(Some(head)) => history.marks(head).unwrap_or_else(|why| {
-                tracing::warn!("the history of marks is not used: {why}");
-                MarkBook::default()
-            }),
-            Err(error) => {
-                tracing::warn!("the history of marks is not used: {error}");
-                MarkBook::default()
-            }
-        }
-    }
-
-    /// What somebody began and did not end, as far as it can be seen without the lock.
+    /// What another process began and did not end, as far as it can be seen without the lock.
     fn unfinished(&self) -> Result<Unfinished, Error> {
-        // Who may look at the kernel and not at our files is told so, and looks.
-        let hidden = |error: io::Error| match error.kind() {
-            io::ErrorKind::PermissionDenied => {
-                tracing::warn!("whether something has not ended is not known: {error}");
-                Ok(())
-            }
-            _ => Err(error),
-        };
-        let trial = self.trial_file()?.find();
-        let trial = trial.or_else(|error| hidden(error).map(|()| None));
-        let trial = trial.map_err(record_error("read the trial"))?;
-        let found = self.run_journal()?.find();
-        let found = found.or_else(|error| hidden(error).map(|()| Found::Nothing));
-        let found = found.map_err(record_error("read the journal"))?;
-        let interrupted = match found {
-            Found::Interrupted(intent) => Some(Interrupted {
-                purpose: intent.purpose.to_string(),
-                generation: intent.generation(),
-                user: intent.author.user,
-                process: intent.author.process,
-            }),
-            _ => None,
-        };
-        Ok(Unfinished { trial, interrupted })
+        Ok(self.site()?.unfinished()?)
     }
 
     /// Reads the kernel: what is ours, and what is in the way of `desired`.
     fn observe(&self, desired: &DirectorState) -> Result<Observation, Error> {
-        let owned = self.run_journal()?.owned();
-        KernelDirector::new()
-            .with(|kernel| observe(kernel, desired, &owned))
-            .map_err(|cause| TransactionError::Unread(cause).into())
+        Ok(self.site()?.observe(desired)?)
     }
+}
+
+/// This machine, on which a test can make a process die.
+fn kernel() -> Director<'static> {
+    #[cfg(feature = "fail-points")]
+    return KernelDirector::new().director_with_fail_points();
+    #[cfg(not(feature = "fail-points"))]
+    KernelDirector::new().director()
+}
+
+fn wait(no_wait: bool) -> Wait {
+    if no_wait { Wait::No } else { Wait::Yes }
+}
+
+/// A user's name as `/etc/passwd` has it (passwd(5)), else its number.
+fn user_name(uid: u32) -> String {
+    let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let number = uid.to_string();
+    let name = passwd.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let (name, id) = (fields.next()?, fields.nth(1)?);
+        (id == number).then(|| name.to_owned())
+    });
+    name.unwrap_or(number)
 }
 
 /// Groups as text that this machine's `check` takes.
@@ -378,14 +404,6 @@ fn write_groups(groups: Vec<Group>, director: &DirectorSettings) -> Written {
         ..Options::default()
     };
     write_sound(groups, director, &options)
-}
-
-/// What somebody began and did not end.
-struct Unfinished {
-    /// A trial that waits to be confirmed, or to go.
-    trial: Option<Trial>,
-    /// A transaction that is under way, or whose process died.
-    interrupted: Option<Interrupted>,
 }
 
 /// A transaction that did not end.
@@ -408,51 +426,53 @@ struct Pending {
     seconds_left: u64,
 }
 
-impl Unfinished {
-    /// What the kernel shall hold now: while a trial waits, also what it holds back.
-    fn now(&self, desired: DirectorState) -> DirectorState {
-        match &self.trial {
-            Some(trial) if trial.left().is_some() => desired.holding_back(&trial.before),
-            _ => desired,
-        }
-    }
-
-    /// The trial, in JSON.
-    fn pending(&self) -> Option<Pending> {
-        self.trial.as_ref().map(|trial| Pending {
+impl Pending {
+    /// Of what is unfinished.
+    fn of(unfinished: &Unfinished) -> Option<Self> {
+        unfinished.trial.as_ref().map(|trial| Self {
             generation: trial.generation,
             deadline: trial.deadline_utc.clone(),
             seconds_left: trial.left().unwrap_or_default().as_secs(),
         })
     }
+}
 
-    /// The same in sentences, a line each.
-    fn text(&self, output: &Output) -> String {
-        let mut text = String::new();
-        if let Some(trial) = &self.trial {
-            let what = match trial.left() {
-                Some(left) => format!(
-                    "Generation {} waits for `fwmarkctl confirm`: {} s left, until {}.",
-                    trial.generation,
-                    left.as_secs(),
-                    trial.deadline_utc
-                ),
-                None => format!(
-                    "Generation {} was not confirmed in time; `fwmarkctl recover` returns to the state before.",
-                    trial.generation
-                ),
-            };
-            text += &format!("{}\n", output.paint(output::Tone::Warning, what));
-        }
-        if let Some(Interrupted { purpose, generation, user, process }) = &self.interrupted {
-            let what = format!(
-                "A transaction has not ended ({purpose}, generation {generation}, by {user}, process {process}): \
-                 `fwmarkctl recover` ends it if that process died."
-            );
-            text += &format!("{}\n", output.paint(output::Tone::Warning, what));
-        }
-        text
+impl Interrupted {
+    /// Of what is unfinished.
+    fn of(unfinished: &Unfinished) -> Option<Self> {
+        let operation::Interrupted { purpose, generation, author } =
+            unfinished.interrupted.clone()?;
+        let (user, process) = (author.user, author.process);
+        Some(Self { purpose: purpose.to_string(), generation, user, process })
     }
+}
+
+/// What is unfinished in sentences, a line each.
+fn unfinished_text(unfinished: &Unfinished, output: &Output) -> String {
+    let mut text = String::new();
+    if let Some(trial) = &unfinished.trial {
+        let what = match trial.left() {
+            Some(left) => format!(
+                "Generation {} waits for `fwmarkctl confirm`: {} s left, until {}.",
+                trial.generation,
+                left.as_secs(),
+                trial.deadline_utc
+            ),
+            None => format!(
+                "Generation {} was not confirmed in time; `fwmarkctl recover` returns to the state before.",
+                trial.generation
+            ),
+        };
+        text += &format!("{}\n", output.paint(output::Tone::Warning, what));
+    }
+    if let Some(Interrupted { purpose, generation, user, process }) = Interrupted::of(unfinished) {
+        let what = format!(
+            "A transaction has not ended ({purpose}, generation {generation}, by {user}, process {process}): \
+             `fwmarkctl recover` ends it if that process died."
+        );
+        text += &format!("{}\n", output.paint(output::Tone::Warning, what));
+    }
+    text
 }
 
 /// An error of the journal or the history.

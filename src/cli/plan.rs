@@ -5,11 +5,11 @@ use std::rc::Rc;
 use super::args::PlanOptions;
 use super::consent::Consent;
 use super::output::{Format, Output, Tone};
-use super::wanted::Expectation;
-use super::{Context, Interrupted, Pending};
+use super::{Context, Interrupted, Pending, unfinished_text};
 use crate::compile::Compiled;
 use crate::config::Config;
 use crate::error::{Error, Exit};
+use crate::operation::Expectation;
 use crate::plan::{Action, ChangeLine, Conflict, Limit, Object, Phase, Plan, Summary};
 use crate::state::DirectorState;
 use crate::transaction::TransactionError;
@@ -46,18 +46,18 @@ pub(super) fn run(context: &mut Context, options: &PlanOptions) -> Result<Exit, 
     let unfinished = context.unfinished()?;
     let (config, desired) = match loaded {
         Some((config, compiled)) => (Some(config), Rc::new(unfinished.now(compiled.state))),
-        None => (None, Expectation::default().applied(context)?),
+        None => (None, Expectation::default().applied(&context.site()?)?),
     };
     let unasked = Consent::default();
     // What was applied was agreed to.
     let limit = config.and_then(|config| unasked.limit(&config.director, &desired));
     let foreseen = Foreseen::new(context, &desired, options.adopt, limit.as_ref())?;
     if context.output.is_json() {
-        let (pending, plan) = (unfinished.pending(), foreseen.document());
-        let interrupted = unfinished.interrupted;
+        let (pending, plan) = (Pending::of(&unfinished), foreseen.document());
+        let interrupted = Interrupted::of(&unfinished);
         context.output.json(&Planned { plan, pending, interrupted })?;
     } else {
-        let text = unfinished.text(&context.output) + &foreseen.text(&context.output);
+        let text = unfinished_text(&unfinished, &context.output) + &foreseen.text(&context.output);
         context.output.text(&text)?;
     }
     let differs = options.detailed_exitcode && !foreseen.plan.is_empty();

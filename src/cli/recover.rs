@@ -1,9 +1,9 @@
 //! `recover`: an interrupted transaction is finished or undone, and nothing else.
 
+use super::Context;
 use super::output::{Format, Output};
-use super::session::TrialEnd;
-use super::{Context, record_error};
 use crate::error::{Error, Exit};
+use crate::operation::TrialEnd;
 use crate::transaction::Recovered;
 
 /// What became of what was interrupted.
@@ -48,9 +48,7 @@ enum HowEnded {
 
 pub(super) fn run(context: &mut Context, abandon: bool, no_wait: bool) -> Result<Exit, Error> {
     if abandon {
-        let session = context.bare_session("recover", no_wait)?;
-        session.run.remove().map_err(record_error("remove the journal"))?;
-        session.trial_file.remove().map_err(record_error("end the trial"))?;
+        context.bare_session("recover", no_wait)?.abandon()?;
         context.output.json(&document(What::Abandoned, None))?;
         context
             .output
@@ -58,7 +56,7 @@ pub(super) fn run(context: &mut Context, abandon: bool, no_wait: bool) -> Result
         return Ok(Exit::Done);
     }
     let session = context.session("recover", no_wait)?;
-    let (recovered, ended) = (session.recovered, session.ended);
+    let (recovered, ended) = (session.recovered(), session.ended());
     drop(session);
     let (what, sentence) = match recovered {
         Some(Recovered::Finished) => (What::Finished, "The interrupted transaction was finished."),

@@ -35,13 +35,13 @@ pub(super) fn run(context: &mut Context, names: &[String], no_wait: bool) -> Res
         .map(|(key, _)| *key)
         .collect();
     if selection.is_everything() {
-        services.extend(session.run.owned().services);
+        services.extend(session.run().owned().services);
     }
     // Only ours, by name: IPVS takes a request without a service for all of them.
     KernelIpvs::new().zero(&services).map_err(Cause::from)?;
 
     let unreadable = record_error("read what `zero` remembers");
-    let mut remembered = session.zero_file.read().map_err(unreadable)?;
+    let mut remembered = session.zero_file().read().map_err(unreadable)?;
     let entries = &counted.ruleset.entries;
     remembered.retain(|key, _| entries.contains_key(key));
     let wanted = counted.counts.iter().filter(|(key, _)| {
@@ -52,7 +52,7 @@ pub(super) fn run(context: &mut Context, names: &[String], no_wait: bool) -> Res
         remembered.insert(*key, *count);
         marks += 1;
     }
-    session.zero_file.write(&remembered).map_err(record_error("write what `zero` remembers"))?;
+    session.zero_file().write(&remembered).map_err(record_error("write what `zero` remembers"))?;
     drop(session);
     Output::after_the_fact(show(&mut context.output, marks, services.len()));
     Ok(Exit::Done)

@@ -34,7 +34,7 @@ pub struct Iptables {
 
 impl Iptables {
     /// The backend; programs are started by each call that needs them.
-    pub fn new(variant: Variant) -> Self {
+    pub const fn new(variant: Variant) -> Self {
         Self { variant }
     }
 }

@@ -61,7 +61,7 @@ pub struct KernelIpvs;
 
 impl KernelIpvs {
     /// The IPVS of this network namespace. Nothing is opened yet.
-    pub fn new() -> Self {
+    pub const fn new() -> Self {
         Self
     }
 

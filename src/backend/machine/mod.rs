@@ -18,7 +18,7 @@ pub struct KernelMachine;
 
 impl KernelMachine {
     /// The machine; nothing is opened yet.
-    pub fn new() -> Self {
+    pub const fn new() -> Self {
         Self
     }
 }

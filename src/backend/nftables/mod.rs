@@ -40,7 +40,7 @@ pub struct Nftables;
 
 impl Nftables {
     /// The backend; a socket is opened by each call.
-    pub fn new() -> Self {
+    pub const fn new() -> Self {
         Self
     }
 }

@@ -18,15 +18,18 @@ use super::args::EditOptions;
 use super::consent::{Consent, can_answer};
 use super::failure::defuse;
 use super::output::note;
-use super::session::Session;
 use super::{Context, apply, confirm, plan};
 use crate::compile::Compiled;
 use crate::config::{Config, Edit, Instead};
 use crate::error::{Error, Exit};
+use crate::operation::{Observer, Session, Tried};
 use crate::plan::Plan;
 use crate::transaction::{
     Draft, FileLock, Outcome, TransactionError, Trial, create_file, remove_file, rewrite_file,
 };
+
+/// How often a command that waits for a lock looks whether it is free.
+const TURN: Duration = Duration::from_millis(20);
 
 /// An edit, and what it means in words.
 pub(super) struct Made {
@@ -128,8 +131,8 @@ fn locked(
                 false
             }
         };
-    if let Some(session) = &session {
-        apply::say_too_late(session);
+    if session.is_some() {
+        apply::say_too_late(context);
     }
     drop(lock);
     show::done(context, command, &made, goes, carried.as_ref().zip(Some(within)));
@@ -150,7 +153,7 @@ pub(super) fn lock(context: &Context, no_wait: bool) -> Result<FileLock, Error> 
             note("waiting for another fwmarkctl, which edits files there\n");
         }
         waited = true;
-        !no_wait && context.wait_a_turn()
+        !no_wait && context.teller.wait(TURN)
     });
     Ok(lock?)
 }
@@ -199,7 +202,7 @@ fn warn(context: &Context, edit: &Edit, config: &Config) {
 /// was.
 pub(super) fn carry_out(
     context: &Context,
-    session: &Session,
+    session: &Session<'_>,
     _lock: &FileLock,
     (edit, after): (&Edit, &(Config, Compiled)),
     consent: &Consent,
@@ -212,7 +215,7 @@ pub(super) fn carry_out(
 /// The same, on trial where it is to go again unless it is confirmed.
 fn carry_out_all(
     context: &Context,
-    session: &Session,
+    session: &Session<'_>,
     (files, (config, compiled)): (Files<'_>, &(Config, Compiled)),
     within: Option<Duration>,
     consent: &Consent,
@@ -229,9 +232,11 @@ fn carry_out_all(
     let draft = Draft { state: &compiled.state, marks: &compiled.marks, config: digest };
     let carried = match within {
         Some(within) => apply::lead_on_trial(context, session, draft, within, (false, limit))
-            .map(|(outcome, trial)| Carried { outcome, trial }),
-        None => apply::lead(session, draft, false, limit)
-            .map(|outcome| Carried { outcome, trial: None }),
+            .map(|Tried { outcome, trial }| Carried { outcome, trial }),
+        None => session
+            .apply(draft, false, limit)
+            .map(|outcome| Carried { outcome, trial: None })
+            .map_err(Error::from),
     };
     carried.inspect_err(|_| return_all(context, files))
 }

@@ -76,8 +76,8 @@ fn begin(context: &mut Context, options: &DrainOptions) -> Result<Begun, Error> 
         return Err(edit.last(&target.server, false).into());
     }
     let outcome = carry_out(context, (&lock, &session), &edit, &after)?;
-    apply::say_too_late(&session);
-    let (signals, _) = session.release_lock();
+    apply::say_too_late(context);
+    let signals = context.signals()?;
     Ok(Begun { target, after, outcome, signals })
 }
 
@@ -156,7 +156,7 @@ fn remove(context: &mut Context, options: &DrainOptions) -> Result<Removed, Erro
     edit.remove_real_server(&target.server)?;
     let after = tried(context, &edit)?;
     let outcome = carry_out(context, (&lock, &session), &edit, &after)?;
-    apply::say_too_late(&session);
+    apply::say_too_late(context);
     Ok(Removed::Done(outcome))
 }
 

@@ -19,11 +19,11 @@ use std::time::Duration;
 use super::Context;
 use super::args::{DrainOptions, RealCommand, WhichServer};
 use super::consent::Consent;
-use super::session::Session;
 use crate::compile::Compiled;
 use crate::config::{Config, Edit};
 use crate::error::{Error, Exit};
 use crate::model::{Group, RealServer};
+use crate::operation::Session;
 use crate::state::{DestinationKey, DirectorState, ServiceKey};
 use crate::transaction::{FileLock, Outcome};
 
@@ -123,7 +123,7 @@ fn tried(context: &mut Context, edit: &Edit) -> Result<(Config, Compiled), Error
 /// was.
 fn carry_out(
     context: &Context,
-    (lock, session): (&FileLock, &Session),
+    (lock, session): (&FileLock, &Session<'_>),
     edit: &Edit,
     after: &(Config, Compiled),
 ) -> Result<Outcome, Error> {

@@ -2,11 +2,11 @@
 
 use super::super::args::WhichServer;
 use super::super::output::{Format, Output};
-use super::super::session::Session;
 use super::super::{Context, apply, record_error};
 use super::{Target, carry_out, generation, shown, tried};
 use crate::error::{Error, Exit};
 use crate::model::GroupName;
+use crate::operation::Session;
 use crate::state::DirectorState;
 use crate::transaction::Outcome;
 
@@ -59,7 +59,7 @@ pub(super) fn give(
     }
     let after = tried(context, &edit)?;
     let outcome = carry_out(context, (&lock, &session), &edit, &after)?;
-    apply::say_too_late(&session);
+    apply::say_too_late(context);
     Ok(Given { target, before, weight, had, outcome })
 }
 
@@ -107,8 +107,8 @@ pub(super) fn run(
 }
 
 /// The weight that it had last, and in which generation.
-fn had(session: &Session, target: &Target) -> Result<Option<(u32, u64)>, Error> {
-    let history = &session.history;
+fn had(session: &Session<'_>, target: &Target) -> Result<Option<(u32, u64)>, Error> {
+    let history = session.history();
     let numbers = history.numbers().map_err(record_error("read the history"))?;
     for number in numbers.into_iter().rev() {
         match history.read(number) {

@@ -78,7 +78,7 @@ impl Reading {
         let at = Instant::now();
         let selection = Selection::new(names, &counted.ruleset)?;
         let zero = zero(context)?;
-        let staged = context.run_journal()?.owned().services;
+        let staged = context.site()?.run_journal()?.owned().services;
         let ledger = &counted.ruleset.ledger.services;
         let keys: BTreeSet<_> = ledger.keys().chain(&staged).copied().collect();
         let group = |key: &ServiceKey| ledger.get(key).and_then(|entry| entry.group.clone());
@@ -123,7 +123,7 @@ impl Reading {
 /// What the entries had counted at the last `zero`. Who may look at the kernel and not at
 /// our files sees the kernel's counts.
 fn zero(context: &Context) -> Result<MarkCounts, Error> {
-    context.zero_file()?.read().or_else(|error| match error.kind() {
+    context.site()?.zero_file()?.read().or_else(|error| match error.kind() {
         std::io::ErrorKind::PermissionDenied => {
             tracing::warn!("what was counted before `zero` is not known: {error}");
             Ok(MarkCounts::new())

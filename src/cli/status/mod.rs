@@ -8,9 +8,9 @@ mod text;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::Context;
 use super::output::Format;
 use super::stats::Reading;
+use super::{Context, Interrupted, Pending, unfinished_text};
 use crate::backend::Ipvs;
 use crate::backend::ipvs::KernelIpvs;
 use crate::config::Origin;
@@ -104,8 +104,8 @@ pub(super) fn run(context: &mut Context, only: &[String], check: bool) -> Result
             marker: holder.map(Marker::name),
             groups: document::groups(&entries, &activity, in_sync, moves),
             director: only.is_empty().then_some(settings),
-            pending: unfinished.pending(),
-            interrupted: unfinished.interrupted,
+            pending: Pending::of(&unfinished),
+            interrupted: Interrupted::of(&unfinished),
         };
         context.output.json(&document)?;
     } else {
@@ -122,7 +122,8 @@ pub(super) fn run(context: &mut Context, only: &[String], check: bool) -> Result
             counted: counted.as_ref(),
         };
         let director = if in_depth { String::new() } else { settings.text(&context.output) };
-        let text = director + &screen.text(&settings) + &unfinished.text(&context.output);
+        let text =
+            director + &screen.text(&settings) + &unfinished_text(&unfinished, &context.output);
         context.output.text(&text)?;
     }
     Ok(if check && in_sync == Some(false) { Exit::Differs } else { Exit::Done })

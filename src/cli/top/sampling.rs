@@ -1,8 +1,9 @@
 //! One sample: the counters that `stats` reads, and what `status` says is unfinished.
 
+use super::super::Context;
 use super::super::stats::{Reading, time};
-use super::super::{Context, Interrupted};
 use crate::error::Error;
+use crate::operation::Interrupted;
 use crate::top::{Counted, Sample, Waiting};
 
 /// Reads both sides now.
@@ -30,7 +31,8 @@ pub(super) fn take(context: &Context, groups: &[String]) -> Result<Sample, Error
             generation: trial.generation,
             left: trial.left().unwrap_or_default(),
         }),
-        unfinished: unfinished.interrupted.map(|Interrupted { purpose, user, .. }| {
+        unfinished: unfinished.interrupted.map(|Interrupted { purpose, author, .. }| {
+            let user = author.user;
             format!("A transaction has not ended ({purpose}, by {user}): see `fwmarkctl status`.")
         }),
     })

@@ -24,11 +24,11 @@ use self::report::Report;
 use super::Context;
 use super::args::WatchOptions;
 use super::signals::{Signals, timespec};
-use super::wanted::Expectation;
 use crate::backend::nftables::Events;
 use crate::compile::Compiled;
 use crate::config::Config;
 use crate::error::{Error, Exit};
+use crate::operation::Expectation;
 use crate::transaction::Cause;
 
 /// What waits for the lock.
