@@ -1,4 +1,4 @@
-//! IPVS by generic connection.
+//! IPVS by generic netlink.
 //!
 //! IPVS has no transactions and no events, and a dump of all services misses some while
 //! somebody else edits. So services are asked for one by one, which is atomic, and many
@@ -29,7 +29,7 @@ use crate::netlink::{ACK, Bus, DUMP, NetlinkError, Socket};
 use crate::plan::ServiceChange;
 use crate::state::{ServiceKey, ServiceTable};
 
-/// `GENL_ID_CTRL`, `linux/geconnection.h`.
+/// `GENL_ID_CTRL`, `linux/genetlink.h`.
 const CONTROLLER: u16 = 0x10;
 
 /// Changes travel in sends of about this many bytes, which fits the default send buffer.
@@ -351,7 +351,7 @@ fn read_destinations(
 }
 
 /// The number that the kernel gave the family IPVS. Asking for it loads the module
-/// (`request_module("net-pf-16-proto-16-family-IPVS")`, `net/netlink/geconnection.c`).
+/// (`request_module("net-pf-16-proto-16-family-IPVS")`, `net/netlink/genetlink.c`).
 fn resolve(socket: &mut Socket) -> Result<u16, IpvsError> {
     let sequence = socket.next_sequence();
     let mut request = Vec::new();
