@@ -136,7 +136,7 @@ impl Found {
         };
         let mut differences = base_rules(Base::Prerouting, &self.rules);
         for branch in Branch::all() {
-            differences.extend(rules_of(branch.name(), branch.rules(), "", &self.rules));
+            differences.extend(rules_of(branch.name(), &branch.rules(), "", &self.rules));
         }
         for (chain, _) in Base::optional(chains).into_iter().filter(|(_, is_there)| *is_there) {
             differences.extend(base_rules(chain, &self.rules));
@@ -303,14 +303,14 @@ fn base_rules(base: Base, rules: &[RuleFound]) -> Vec<String> {
     let name = text(base.name());
     let within =
         if base == Base::Prerouting { String::new() } else { format!(" in the chain {name}") };
-    rules_of(base.name(), base.rules(), &within, rules)
+    rules_of(base.name(), &base.rules(), &within, rules)
 }
 
 /// How the rules of a chain differ from `ours`; `within` is added to what is missing where
 /// another chain has a rule of that name.
 fn rules_of(
     chain: &'static CStr,
-    ours: Vec<BaseRule>,
+    ours: &[BaseRule],
     within: &str,
     rules: &[RuleFound],
 ) -> Vec<String> {
@@ -333,7 +333,7 @@ fn rules_of(
             ));
         }
     }
-    for BaseRule { what, steps } in &ours {
+    for BaseRule { what, steps } in ours {
         match found.iter().filter(|rule| rule.steps == *steps).count() {
             1 => {}
             0 => differences.push(format!("{what}{within} is missing")),
