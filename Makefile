@@ -10,7 +10,7 @@
 
 SHELL := /bin/bash -euo pipefail
 .DEFAULT_GOAL := help
-.PHONY: help setup rust demo build binaries test nightly repeat format lint doc deny unit fuzz kernel ring torture without fail-points bench golden clean packages packages-test ansible ansible-integration cluster
+.PHONY: help setup tools rust demo build binaries test nightly repeat format lint doc doctest deny unit fuzz kernel ring torture without bench golden clean packages packages-test ansible ansible-integration cluster
 
 TOOLS := target/tools
 PROGRAMS := target/programs
@@ -71,11 +71,14 @@ rust:
 
 setup: rust
 	@tests/kernel/install
-	@tests/kernel/resource-agents
-	@tests/kernel/debian13
 	@cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt
 	@cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
 	@tests/kernel/run --prepare
+
+# What tests need beside that: programs that are unpacked and not installed.
+tools: setup
+	@tests/kernel/resource-agents
+	@tests/kernel/debian13
 
 build: setup
 	cargo build --release --locked
@@ -85,13 +88,14 @@ demo: setup
 
 # All parts run to their end; then what is measured against the clock, beside which nothing
 # may run.
-test: setup
+test: tools
 	@tests/parts target/parts \
 		first build "$(SELF) binaries" \
 		tests unit "$(SELF) unit" \
 		$(KERNEL_PARTS) \
 		tests ansible "tests/ansible/checks $(ANSIBLE_CORES)" \
 		check lint "CARGO_BUILD_JOBS=1 $(SELF) lint" \
+		tests doctest "CARGO_BUILD_JOBS=1 $(SELF) doctest" \
 		check doc "CARGO_BUILD_JOBS=1 $(SELF) doc" \
 		check deny "$(SELF) deny" \
 		check format "$(SELF) format" \
@@ -122,16 +126,19 @@ $(TOOLS)/deny:
 # Each test says how long it took. With the fail points, which the other test programs need,
 # the library is built once for all of them.
 unit:
-	cargo test --locked --features fail-points --lib --bins --tests \
+	cargo test --locked --no-fail-fast --features fail-points --lib --bins --tests \
 		--config "target.'cfg(all())'.runner=['$(CURDIR)/tests/timed']"
-	cargo test --locked --doc
+
+# The examples in the library's documentation.
+doctest:
+	cargo test --locked --features fail-points --doc
 
 # All that `make test` runs, built.
 binaries:
 	tests/programs
 
 # What needs a kernel with IPVS, without the checks that need none.
-kernel: setup
+kernel: tools
 	@tests/parts target/parts \
 		first build "$(SELF) binaries" \
 		$(KERNEL_PARTS) $(call clocks,$(CLOCKED),$(KERNEL))
@@ -153,7 +160,7 @@ cluster: setup binaries
 
 # The kernel ring alone; BACKENDS="iptables-nft iptables-legacy" chooses what marks, and
 # KERNEL=6.12 the kernel.
-ring: setup
+ring: tools
 	@tests/parts target/parts \
 		first build "$(SELF) binaries" \
 		$(call columns,$(BACKENDS),$(KERNEL)) $(call clocks,$(BACKENDS:%:marks=%),$(KERNEL))
@@ -164,11 +171,11 @@ torture: setup binaries
 	tests/kernel/torture/run $(RING)
 
 # One test again and again: make repeat TEST=name TIMES=50, BUSY=1 beside busy processes.
-repeat: setup binaries
+repeat: tools binaries
 	@tests/repeat "$(TEST)" "$(TIMES)"
 
 # What takes hours: run it before an issue is resolved that touches what it tries.
-nightly: setup
+nightly: tools
 	@FWMARKCTL_LONGER=$(LONGER) FWMARKCTL_TORTURE_ROUNDS=$(ROUNDS) FWMARKCTL_VM_TIMEOUT=14400 tests/parts target/nightly \
 		first build "$(SELF) binaries" \
 		$(TORTURE) \
@@ -183,7 +190,7 @@ nightly: setup
 # files of every format that are read, damaged at random.
 fuzz:
 	PROPTEST_CASES=$(shell expr $(LONGER) '*' 256) FWMARKCTL_LONGER=$(LONGER) cargo test --locked \
-		--features fail-points --lib --tests
+		--no-fail-fast --features fail-points --lib --tests
 
 # The same program on kernels that lack a half.
 without: setup

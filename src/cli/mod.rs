@@ -340,7 +340,7 @@ impl Context {
     }
 
     fn compile_config(&self, config: Config) -> Result<(Config, Compiled), Error> {
-        let marks = self.site()?.marks();
+        let marks = operation::marks(&self.history());
         let past = Past { marks: &marks, marking: &|| self.last_marking() };
         let compiled = compile(&config.groups, &config.director, past)?;
         Ok((config, compiled))
@@ -357,7 +357,7 @@ impl Context {
     }
 
     fn last_state(&self) -> Option<DirectorState> {
-        self.site().ok()?.last_state()
+        operation::last_state(&self.history())
     }
 
     /// What another process began and did not end, as far as it can be seen without the lock.

@@ -1,6 +1,6 @@
 //! All that is ours goes, and nothing else.
 
-use super::{OperationError, Session};
+use super::{OperationError, Session, marks as marks_of};
 use crate::state::DirectorState;
 use crate::transaction::{Aim, Draft, Outcome, Purpose};
 
@@ -12,7 +12,7 @@ impl Session<'_> {
     /// [`OperationError::Pending`] while a trial waits; else as [`Session::apply`].
     pub fn clear(&self) -> Result<Outcome, OperationError> {
         self.refuse_trial()?;
-        let (nothing, marks) = (DirectorState::default(), self.site.marks());
+        let (nothing, marks) = (DirectorState::default(), marks_of(&self.history));
         let draft = Draft { state: &nothing, marks: &marks, config: None };
         let journal = self.journal().with_draft(draft);
         let outcome = self.transact(Aim::new(&nothing, Purpose::Clear), &journal)?;

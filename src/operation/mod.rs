@@ -27,5 +27,5 @@ pub use observer::{Event, Observer, Unobserved};
 pub use repair::{Look, Repaired};
 pub use rollback::RolledBack;
 pub use session::{Session, TrialEnd};
-pub use site::{Site, Wait};
+pub use site::{Site, Wait, last_state, marks};
 pub use unfinished::{Interrupted, Unfinished};

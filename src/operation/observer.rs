@@ -49,7 +49,7 @@ pub enum Event<'a> {
     },
 }
 
-/// Who is told of events, and asked whether to go on.
+/// An observer is told of events, and asked whether to go on.
 pub trait Observer {
     /// Something happened.
     fn tell(&self, event: &Event<'_>);
@@ -63,7 +63,7 @@ pub trait Observer {
         Ok(())
     }
 
-    /// The signal by which somebody asked to stop. It is asked for before anything is done
+    /// The signal that asks the operation to stop. It is asked for before anything is done
     /// and before the switch, where there is a way back that changes no mark.
     fn interruption(&self) -> Option<&'static str> {
         None

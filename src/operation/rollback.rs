@@ -1,7 +1,7 @@
 //! An earlier generation returns, as a new transaction.
 
 use super::error::record;
-use super::{OperationError, Session, Site};
+use super::{OperationError, Session, Site, marks as marks_of};
 use crate::state::MarkBook;
 use crate::transaction::{Aim, Draft, Outcome, Purpose, SavedGeneration};
 
@@ -47,7 +47,7 @@ impl Session<'_> {
         }
         self.refuse_trial()?;
         let SavedGeneration { header, marks, state } = self.site.returning(wanted)?;
-        let marks = joined(self.site.marks(), marks);
+        let marks = joined(marks_of(&self.history), marks);
         let draft = Draft { state: &state, marks: &marks, config: header.config };
         let journal = self.journal().with_draft(draft);
         let aim = Aim::new(&state, Purpose::Rollback(header.number));

@@ -157,10 +157,11 @@ impl Session<'_> {
         aim: Aim<'_>,
         journal: &dyn Journal,
     ) -> Result<Outcome, OperationError> {
-        let mut steps = Steps(&*self.observer);
         let identity = self.site.identity()?;
-        let outcome =
-            Transaction::new(&self.site.director, identity, journal, &mut steps).run(aim)?;
+        let outcome = {
+            let mut steps = Steps(&*self.observer);
+            Transaction::new(&self.site.director, identity, journal, &mut steps).run(aim)?
+        };
         if let Outcome::Applied(applied) = &outcome
             && let Err(error) = self.zero_file.forget(&applied.plan.switch)
         {

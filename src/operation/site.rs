@@ -1,4 +1,4 @@
-//! A director with the folders in which it keeps what it knows, and who acts on it.
+//! A director with the folders in which it keeps what it knows, and the author of changes.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ pub enum Wait {
     No,
 }
 
-/// A director, its folders, and who acts on it. Making one reads nothing.
+/// A director, its folders, and the author of changes. Making one reads nothing.
 #[derive(Clone)]
 pub struct Site<'a> {
     /// What marks, schedules and holds settings.
@@ -32,7 +32,7 @@ pub struct Site<'a> {
     /// The boot in which this is (`/proc/sys/kernel/random/boot_id`). What another one left
     /// in the run directory does not count.
     pub boot: String,
-    /// Who acts: written into the history and the journal.
+    /// The author of what is done: written into the history and the journal.
     pub author: Author,
 }
 
@@ -66,29 +66,6 @@ impl Site<'_> {
         ZeroFile::new(&self.run_dir, &self.boot).map_err(no_namespace)
     }
 
-    /// The marks that groups had. Without a history, or without the right to read it, there
-    /// are none.
-    pub fn marks(&self) -> MarkBook {
-        let history = self.history();
-        let unused = |why: &dyn std::fmt::Display| {
-            tracing::warn!("the history of marks is not used: {why}");
-            MarkBook::default()
-        };
-        match history.head() {
-            Ok(None) => MarkBook::default(),
-            Ok(Some(head)) => history.marks(head).unwrap_or_else(|why| unused(&why)),
-            Err(error) => unused(&error),
-        }
-    }
-
-    /// The state of the generation that counts; none where there is none, or where it cannot
-    /// be read.
-    pub fn last_state(&self) -> Option<DirectorState> {
-        let history = self.history();
-        let head = history.head().ok().flatten().and_then(|head| history.read(head).ok());
-        head.map(|saved| saved.state)
-    }
-
     /// Reads the kernel: what is ours, and what is in the way of `desired`.
     ///
     /// # Errors
@@ -113,6 +90,27 @@ impl Site<'_> {
         let (boot, author) = (self.boot.clone(), self.author.clone());
         Ok(Identity { transaction: TransactionId(random()?), boot, author })
     }
+}
+
+/// The marks that groups had. Without a history, or without the right to read it, there are
+/// none.
+pub fn marks(history: &History) -> MarkBook {
+    let unused = |why: &dyn std::fmt::Display| {
+        tracing::warn!("the history of marks is not used: {why}");
+        MarkBook::default()
+    };
+    match history.head() {
+        Ok(None) => MarkBook::default(),
+        Ok(Some(head)) => history.marks(head).unwrap_or_else(|why| unused(&why)),
+        Err(error) => unused(&error),
+    }
+}
+
+/// The state of the generation that counts; none where there is none, or where it cannot be
+/// read.
+pub fn last_state(history: &History) -> Option<DirectorState> {
+    let head = history.head().ok().flatten().and_then(|head| history.read(head).ok());
+    head.map(|saved| saved.state)
 }
 
 fn no_namespace(source: io::Error) -> OperationError {

@@ -148,6 +148,17 @@ impl Found {
         }
         let frame = if is_former {
             // What differs from our layout needs no list, only what differs from that one.
+            damages.extend(self.chains.iter().flat_map(|found| match Base::named(&found.name) {
+                Some(base) => chain_differences(base, found),
+                None if found.name == text(LEDGER) => Vec::new(),
+                None => vec![format!("the chain {} is not ours", found.name)],
+            }));
+            // Those that do not mark have not changed.
+            for (chain, is_there) in Base::optional(chains) {
+                if is_there && chain != Base::Output {
+                    damages.extend(base_rules(chain, &self.rules));
+                }
+            }
             damages.extend(former_differences(&self.rules));
             if damages.is_empty() { Frame::Former } else { Frame::Damaged(damages) }
         } else if !damages.is_empty() {

@@ -52,7 +52,8 @@ fn finding(scene: &Scene, refused: &Refused) -> Finding {
     let (what, why, mut remedy) = match why {
         Refusal::FormerKeys { can_be_cut, is_ours_alone } => {
             let cut = format!("sed -i '/^table inet fwmarkctl {{/,/^}}/d' {file}");
-            let anew = format!("fwmarkctl compile --format nft > {file}");
+            let anew =
+                format!("fwmarkctl compile --format nft > {file}.new && mv {file}.new {file}");
             (
                 "holds our table as an earlier version made it",
                 "nft 1.0.6 writes for `meta l4proto` in the key of an interval map what some \
@@ -140,7 +141,11 @@ mod tests {
         scene.units.restore_enabled = true;
         assert_eq!(remedy(&scene), cut);
         scene.units.refused = vec![refused("/etc/nftables/fwmarkctl.nft", keys(true, true))];
-        assert_eq!(remedy(&scene), "fwmarkctl compile --format nft > /etc/nftables/fwmarkctl.nft");
+        assert_eq!(
+            remedy(&scene),
+            "fwmarkctl compile --format nft > /etc/nftables/fwmarkctl.nft.new && \
+             mv /etc/nftables/fwmarkctl.nft.new /etc/nftables/fwmarkctl.nft"
+        );
         // Neither a table that no line parts from others nor a strange name has a command.
         for (file, can_be_cut) in [("/etc/nftables.conf", false), ("/etc/a b;c", true)] {
             scene.units.refused = vec![refused(file, keys(can_be_cut, false))];

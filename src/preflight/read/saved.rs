@@ -64,9 +64,15 @@ impl Reader<'_> {
         let mut open = vec![file.to_owned()];
         let mut found = None;
         while let Some(file) = open.pop() {
-            if self.seen.len() >= MOST_FILES || !self.seen.insert(file.clone()) {
+            if self.seen.contains(&file) {
                 continue;
             }
+            if self.seen.len() >= MOST_FILES {
+                let why = format!("more than {MOST_FILES} files are included");
+                (self.unread)(&shown(&file), why);
+                break;
+            }
+            self.seen.insert(file.clone());
             let Some(text) = self.text(&file) else { continue };
             let script = Script::read(&text);
             if let (Some(line), None) = (script.former_lookup, &found) {

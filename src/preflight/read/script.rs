@@ -59,8 +59,8 @@ impl Script {
                 }
                 Word::Quoted(_) => {}
                 Word::Open => {
-                    if depth == 0 && words.contains(&"table") {
-                        ours = words.ends_with(&["table", "inet", "fwmarkctl"]);
+                    if depth == 0 {
+                        ours = is_of_our_table(words);
                         others |= !ours;
                     }
                     if depth == 1 && ours {
@@ -86,6 +86,8 @@ impl Script {
                         let name = words.iter().find_map(|word| word.strip_prefix('@'));
                         rules.extend(name.map(|name| (statement.line, name)));
                     }
+                    // A chain or a rule can stand there by itself, and so can a flush.
+                    others |= depth == 0 && !words.is_empty() && !is_of_our_table(words);
                     words.clear();
                 }
             }
@@ -98,6 +100,14 @@ impl Script {
         script.is_ours_alone = !others && script.includes.is_empty();
         script
     }
+}
+
+/// Whether a statement outside of braces makes or deletes our table.
+fn is_of_our_table(words: &[&str]) -> bool {
+    let table = words.strip_suffix(&["inet", "fwmarkctl"]);
+    table.is_some_and(|verb| {
+        matches!(verb, ["table"] | ["add" | "create" | "delete" | "destroy", "table"])
+    })
 }
 
 /// Calls `each` with every word of `text` and its line.
@@ -157,6 +167,25 @@ mod tests {
         let script = Script::read(&whole);
         assert_eq!(script.former_lookup, line_of(&whole, "map @range4"));
         assert!(script.has_plain_table && !script.is_ours_alone);
+    }
+
+    /// The remedy for a file of our table alone writes the file anew.
+    #[test]
+    fn what_is_beside_our_table_is_seen_however_it_is_written() {
+        for beside in [
+            "flush ruleset",
+            "add table inet filter",
+            "add chain inet filter input { type filter hook input priority 0; policy drop; }",
+            "add rule inet filter input tcp dport 22 accept",
+            "table inet filter {\n}",
+            "define servers = { 192.0.2.1 }",
+            "include \"/etc/nftables.d/*.nft\"",
+        ] {
+            assert!(!Script::read(&format!("{beside}\n{FORMER}")).is_ours_alone, "{beside}");
+            assert!(!Script::read(&format!("{FORMER}\n{beside}\n")).is_ours_alone, "{beside}");
+        }
+        let anew = "#!/usr/sbin/nft -f\nadd table inet fwmarkctl\ndelete table inet fwmarkctl\n";
+        assert!(Script::read(&format!("{anew}{FORMER}")).is_ours_alone);
     }
 
     #[test]
