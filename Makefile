@@ -155,7 +155,7 @@ ansible-integration: setup
 	tests/ansible/integration
 
 # The roles and the playbook of the collection, on four machines that are namespaces.
-cluster: setup binaries
+cluster: tools binaries
 	tests/ansible/cluster $(firstword $(ANSIBLE_CORES))
 
 # The kernel ring alone; BACKENDS="iptables-nft iptables-legacy" chooses what marks, and
