@@ -41,7 +41,7 @@ fn script(name: &str) -> String {
 fn bash(line: &str) -> Vec<String> {
     let folder = folder();
     let script = format!(
-        "source {}; COMP_LINE='{line}'; COMP_POINT=${{#COMP_LINE}}; _fwmarkctl; \
+        "source '{}'; COMP_LINE='{line}'; COMP_POINT=${{#COMP_LINE}}; _fwmarkctl; \
          printf '%s\\n' \"${{COMPREPLY[@]}}\"",
         script("fwmarkctl.bash")
     );
@@ -76,7 +76,7 @@ fn nothing_is_said_on_the_terminal_when_names_cannot_be_read() {
 fn fish_knows_them_with_what_they_are() {
     let folder = folder();
     let fish = |line: &str| {
-        let script = format!("source {}; complete -C '{line}'", script("fwmarkctl.fish"));
+        let script = format!("source '{}'; complete -C '{line}'", script("fwmarkctl.fish"));
         shell("fish", &["--no-config", "-c", &script], folder.path())
     };
     assert_eq!(fish("fwmarkctl -c c.toml status "), "mail\nweb\n");
