@@ -43,7 +43,6 @@ mod loads;
 mod local_node;
 mod local_traffic;
 #[path = "../longer/mod.rs"]
-#[allow(unreachable_pub, reason = "shared with other test programs")]
 mod longer;
 mod main_job;
 mod neighbours;
